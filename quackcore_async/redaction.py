@@ -1,0 +1,134 @@
+"""Keep secret values out of everything that a person or a log may read."""
+
+import re
+import threading
+import weakref
+from collections.abc import Mapping
+from typing import Any, Final, NoReturn, Self, SupportsIndex
+from urllib.parse import quote, quote_plus
+
+__all__ = ["MASK", "Secret", "is_secret_name", "mask_mapping", "scrub"]
+
+MASK: Final = "***"
+_MIN_SCRUBBED_LENGTH: Final = 6  # shorter values occur by chance in ordinary words
+
+_SECRET_NAME = re.compile(
+    r"pass(wd|word|phrase)?$|pwd$|secret|token$|api_?key|access_?key$|private_?key|account_?key|"
+    r"session_?key|encryption_?key|credential(s)?$|authorization$|signature$|(^|_)auth$|cookie$|dsn$",
+    re.IGNORECASE,
+)
+
+_SECTION_NAME = re.compile(r"(^|_)(auth|credentials?)$", re.IGNORECASE)
+_SCHEMES = r"basic|bearer|digest|negotiate|token|apikey|aws4-hmac-sha256"
+_QUERY_SECRETS = (
+    r"access_token|refresh_token|id_token|client_secret|client_assertion|api[_-]?key|apikey|password|passwd|"
+    r"secret|token|code|code_verifier|sig|signature|x-amz-signature|x-amz-security-token|x-amz-credential"
+)
+_PATTERNS: Final = (
+    (re.compile(r"(?<=://)[^/@\s\"']+@"), f"{MASK}@"),
+    (re.compile(rf"(?i)([?&#](?:{_QUERY_SECRETS})=)[^&\s\"'<>#]+"), rf"\g<1>{MASK}"),
+    (
+        re.compile(rf"(?i)(\bauthorization[\"']?\s*[:=]\s*[\"']?(?:(?:{_SCHEMES})\s+)?)[^\s\"',;]+"),
+        rf"\g<1>{MASK}",
+    ),
+    (re.compile(r"(?i)\b(bearer\s+)(?=[^\s\"',;]*\d)[A-Za-z0-9._~+/=-]{12,}"), rf"\g<1>{MASK}"),
+    (
+        re.compile(
+            r"(?i)([\"'](?:access_token|refresh_token|id_token|client_secret|password|api_?key|secret)[\"']"
+            r"\s*:\s*)([\"']).*?\2"
+        ),
+        rf"\g<1>\g<2>{MASK}\g<2>",
+    ),
+)
+
+
+class Secret:
+    """A string that shows itself only when asked by `reveal`.
+
+    While it is alive its value is also removed from every text that passes through `scrub`.
+    It cannot be pickled, and `repr`, `str` and `format` show a mask.
+    """
+
+    __slots__ = ("__weakref__", "_value")
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+        with _lock:
+            _live[id(self)] = self
+
+    def reveal(self) -> str:
+        """Return the value in the clear."""
+        return self._value
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._value))
+
+    def __repr__(self) -> str:
+        return f"Secret({MASK!r})"
+
+    def __str__(self) -> str:
+        return MASK
+
+    def __format__(self, spec: str, /) -> str:
+        return MASK
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any], /) -> Self:
+        return self
+
+    def __reduce_ex__(self, protocol: SupportsIndex, /) -> NoReturn:
+        raise TypeError("a Secret cannot be pickled: it would be written in the clear")
+
+
+_live: weakref.WeakValueDictionary[int, Secret] = weakref.WeakValueDictionary()
+_lock = threading.RLock()  # the collector may run a finalizer that logs while it is held
+
+
+def is_secret_name(name: str) -> bool:
+    """Tell whether a key of this name usually holds a secret (`password`, `api_key`, `token`, ...)."""
+    return _SECRET_NAME.search(name.replace("-", "_")) is not None
+
+
+def scrub(text: str) -> str:
+    """Return `text` without the value of any live `Secret` and without what has the shape of one.
+
+    Recognised by shape: credentials in URLs, secret query parameters, authorization headers, bearer
+    tokens and secret members of JSON objects.
+    """
+    with _lock:
+        values = {secret.reveal() for secret in _live.values()}
+    for value in sorted(values, key=len, reverse=True):
+        if len(value) >= _MIN_SCRUBBED_LENGTH:
+            for form in {value: None, quote(value): None, quote(value, safe=""): None, quote_plus(value): None}:
+                text = text.replace(form, MASK)
+    for pattern, replacement in _PATTERNS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def mask_mapping(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of `data` for people to read: values under secret names are masked, at any depth.
+
+    So is all that lies below a secret name, but for sections (`auth`, `credentials`), which hold other things too.
+    """
+    return {key: _masked(key, value) for key, value in data.items()}
+
+
+def _masked(key: object, value: Any, *, below_secret: bool = False) -> Any:  # noqa: ANN401 - any configuration value
+    named = isinstance(key, str) and is_secret_name(key)
+    if isinstance(value, Mapping):
+        below = below_secret or (named and not _SECTION_NAME.search(str(key)))
+        return {inner: _masked(inner, item, below_secret=below) for inner, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(key, item, below_secret=below_secret) for item in value]
+    if value not in (None, "") and (named or below_secret):
+        return MASK
+    return scrub(value) if isinstance(value, str) else value

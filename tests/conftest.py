@@ -1,0 +1,22 @@
+"""What every test gets."""
+
+import os
+
+import pytest
+
+pytest_plugins = ("tests.servers.fixtures",)
+
+
+@pytest.fixture(autouse=True)
+def clean_environ(monkeypatch, tmp_path):
+    """Take away this machine: no QUACK_ or AWS_ variables, an empty home, an empty working directory."""
+    for variable in os.environ:
+        if variable.startswith(("QUACK_", "QUACKCORE_", "AWS_", "XDG_")):
+            monkeypatch.delenv(variable)
+    home = tmp_path / "home"
+    work = tmp_path / "work"
+    home.mkdir()
+    work.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    monkeypatch.chdir(work)
