@@ -1,0 +1,46 @@
+"""To which event loop, and to which process, something belongs."""
+
+import os
+from typing import Self
+
+import anyio.lowlevel
+
+__all__ = ["LoopBinding"]
+
+
+class LoopBinding:
+    """The event loop and the process in which a client, a lock or a flight was made."""
+
+    __slots__ = ("_pid", "_token")
+
+    def __init__(self, token: anyio.lowlevel.EventLoopToken, pid: int) -> None:
+        self._token = token
+        self._pid = pid
+
+    @classmethod
+    def current(cls) -> Self:
+        """Bind to where the caller runs."""
+        return cls(anyio.lowlevel.current_token(), os.getpid())
+
+    def is_here(self) -> bool:
+        """Tell whether the caller runs in this loop and this process."""
+        return self._pid == os.getpid() and self._token == anyio.lowlevel.current_token()
+
+    def is_alive(self) -> bool:
+        """Tell whether this loop still runs, in this process; a loop that was forked away does not."""
+        return self._pid == os.getpid() and _is_running(self._token.native_token)
+
+
+def _is_running(loop: object) -> bool:
+    is_running = getattr(loop, "is_running", None)
+    if is_running is not None:
+        return bool(is_running())
+    try:  # trio's token has no such question: it refuses callbacks once its run is over
+        loop.run_sync_soon(_nothing)  # type: ignore[attr-defined]
+    except RuntimeError:
+        return False
+    return True
+
+
+def _nothing() -> None:
+    pass

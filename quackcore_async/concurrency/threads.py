@@ -1,0 +1,80 @@
+"""Blocking work in worker threads, under a limiter of this package's own."""
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final, Generic, TypeVar
+
+import anyio
+import anyio.lowlevel
+import anyio.to_thread
+
+__all__ = ["THREADS", "run_in_thread"]
+
+T = TypeVar("T")
+
+THREADS: Final = 16
+"""Worker threads for file work in each event loop, apart from anyio's own, which serve name look-ups too."""
+
+_limiter: anyio.lowlevel.RunVar[anyio.CapacityLimiter] = anyio.lowlevel.RunVar("quackcore_async_threads")
+
+
+class _Job(Generic[T]):
+    """One call in a worker thread, which can be revoked until it has begun and waited for from then on."""
+
+    __slots__ = ("_begun", "_ended", "_function", "_lock", "_revoked")
+
+    def __init__(self, function: Callable[[], T]) -> None:
+        self._function = function
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._begun = False
+        self._revoked = False
+
+    def __call__(self) -> T | None:
+        with self._lock:
+            if self._revoked:
+                return None
+            self._begun = True
+        try:
+            return self._function()
+        finally:
+            self._ended.set()
+
+    def is_running(self) -> bool:
+        """Tell whether it has begun and not ended; one that has not begun never will."""
+        with self._lock:
+            self._revoked = True
+            return self._begun and not self._ended.is_set()
+
+    def wait(self) -> None:
+        """Block until it has ended."""
+        self._ended.wait()
+
+
+async def run_in_thread(function: Callable[..., T], *args: Any, abandon_on_cancel: bool = False) -> T:
+    """Run a blocking function in a worker thread of this package.
+
+    Args:
+        function: What to run.
+        *args: Its positional arguments.
+        abandon_on_cancel: Leave it running when cancelled. Without it a cancellation waits for the end, so that
+            nothing is written after the caller has cleaned up. What the function returned is lost then: let it
+            hold what it opens in an object of the caller's.
+    """
+    limiter = _limiter.get(None)
+    if limiter is None:
+        limiter = anyio.CapacityLimiter(THREADS)
+        _limiter.set(limiter)
+    call = partial(function, *args)
+    if abandon_on_cancel:
+        return await anyio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=limiter)
+    job = _Job(call)
+    try:
+        return await anyio.to_thread.run_sync(job, limiter=limiter)  # type: ignore[return-value]
+    except BaseException:
+        # `asyncio.wait_for` and `Task.cancel` get through anyio's shield while the thread still works.
+        if job.is_running():
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(job.wait)
+        raise

@@ -1,0 +1,129 @@
+"""The one table of httpx's errors: what each means, and whether to try again."""
+
+import socket
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, cast
+
+from quackcore_async.errors import (
+    ConnectFailedError,
+    ErrorKind,
+    QuackError,
+    TimedOutError,
+    TransportError,
+)
+from quackcore_async.redaction import scrub
+from quackcore_async.results import register_foreign_errors
+from quackcore_async.transport.status import error_from_status
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["HTTPX_ERRORS", "error_from_httpx"]
+
+IDEMPOTENT_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+"""Methods that may be sent twice (RFC 9110 section 9.2.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Meaning:
+    error_type: type[QuackError]
+    kind: ErrorKind
+    code: str
+    retryable: bool = False
+    sent: bool = False
+
+
+HTTPX_ERRORS: Final[dict[str, _Meaning]] = {
+    "ConnectError": _Meaning(ConnectFailedError, ErrorKind.UNAVAILABLE, "connection", retryable=True),
+    "ConnectTimeout": _Meaning(ConnectFailedError, ErrorKind.TIMEOUT, "connect_timeout", retryable=True),
+    "PoolTimeout": _Meaning(TimedOutError, ErrorKind.TIMEOUT, "queue", retryable=True),
+    "ReadTimeout": _Meaning(TimedOutError, ErrorKind.TIMEOUT, "idle", retryable=True, sent=True),
+    "WriteTimeout": _Meaning(TimedOutError, ErrorKind.TIMEOUT, "idle", retryable=True, sent=True),
+    "TimeoutException": _Meaning(TimedOutError, ErrorKind.TIMEOUT, "idle", retryable=True, sent=True),
+    "ReadError": _Meaning(TransportError, ErrorKind.UNAVAILABLE, "reset", retryable=True, sent=True),
+    "WriteError": _Meaning(TransportError, ErrorKind.UNAVAILABLE, "reset", retryable=True, sent=True),
+    "CloseError": _Meaning(TransportError, ErrorKind.UNAVAILABLE, "reset", retryable=True, sent=True),
+    "NetworkError": _Meaning(TransportError, ErrorKind.UNAVAILABLE, "reset", retryable=True, sent=True),
+    "RemoteProtocolError": _Meaning(TransportError, ErrorKind.CORRUPTED, "protocol", retryable=True, sent=True),
+    "LocalProtocolError": _Meaning(TransportError, ErrorKind.INVALID_INPUT, "protocol"),
+    "ProtocolError": _Meaning(TransportError, ErrorKind.CORRUPTED, "protocol", sent=True),
+    "ProxyError": _Meaning(TransportError, ErrorKind.MISCONFIGURED, "proxy"),
+    "UnsupportedProtocol": _Meaning(TransportError, ErrorKind.INVALID_INPUT, "url"),
+    "InvalidURL": _Meaning(TransportError, ErrorKind.INVALID_INPUT, "url"),
+    "DecodingError": _Meaning(TransportError, ErrorKind.CORRUPTED, "decode", sent=True),
+    "TooManyRedirects": _Meaning(TransportError, ErrorKind.MISCONFIGURED, "redirect", sent=True),
+    "CookieConflict": _Meaning(TransportError, ErrorKind.INVALID_INPUT, "cookie"),
+    "StreamConsumed": _Meaning(TransportError, ErrorKind.INTERNAL, "stream"),
+    "StreamClosed": _Meaning(TransportError, ErrorKind.INTERNAL, "stream"),
+    "StreamError": _Meaning(TransportError, ErrorKind.INTERNAL, "stream"),
+    "ResponseNotRead": _Meaning(TransportError, ErrorKind.INTERNAL, "stream"),
+    "RequestNotRead": _Meaning(TransportError, ErrorKind.INTERNAL, "stream"),
+    "TransportError": _Meaning(TransportError, ErrorKind.UNAVAILABLE, "transport", sent=True),
+    "RequestError": _Meaning(TransportError, ErrorKind.UNAVAILABLE, "transport", sent=True),
+    "HTTPError": _Meaning(TransportError, ErrorKind.UNAVAILABLE, "transport", sent=True),
+}
+"""Each exception class of httpx by name, but `HTTPStatusError`, which the status decides."""
+
+_LOOKUP_LATER: Final = frozenset({socket.EAI_AGAIN})
+
+
+def error_from_httpx(exc: Exception) -> QuackError | None:
+    """Return the error that an exception of httpx stands for, None when it is none of its own."""
+    if any(base.__name__ == "HTTPStatusError" for base in type(exc).__mro__):
+        return _from_status(cast("httpx.HTTPStatusError", exc))
+    meaning = next(
+        (HTTPX_ERRORS[base.__name__] for base in type(exc).__mro__ if base.__name__ in HTTPX_ERRORS), None
+    )
+    if meaning is None:
+        return None
+    return _from_cause(exc) or _error(exc, meaning)
+
+
+def _from_status(exc: "httpx.HTTPStatusError") -> QuackError:
+    request, response = exc.request, exc.response
+    url = request.url.copy_with(query=None, userinfo=b"")
+    return error_from_status(
+        response.status_code,
+        f"{request.method} {url} answered {response.status_code} {response.reason_phrase}",
+        headers=response.headers,
+        idempotent=request.method in IDEMPOTENT_METHODS,
+    )
+
+
+def _from_cause(exc: Exception) -> QuackError | None:
+    """Look behind a failed connection: a bad certificate and an unknown host are no passing trouble."""
+    for cause in _causes(exc):
+        if isinstance(cause, ssl.SSLError):
+            return _error(exc, _Meaning(ConnectFailedError, ErrorKind.MISCONFIGURED, "tls"), cause)
+        if isinstance(cause, socket.gaierror):
+            later = cause.errno in _LOOKUP_LATER
+            return _error(exc, _Meaning(ConnectFailedError, ErrorKind.UNAVAILABLE, "dns", retryable=later), cause)
+    return None
+
+
+def _causes(exc: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    cause: BaseException | None = exc.__cause__ or exc.__context__
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        yield cause
+        yield from (inner for inner in (getattr(cause, "os_error", None),) if isinstance(inner, BaseException))
+        cause = cause.__cause__ or cause.__context__
+
+
+def _error(exc: Exception, meaning: _Meaning, cause: BaseException | None = None) -> QuackError:
+    request = getattr(exc, "_request", None)
+    target = f"{request.method} {request.url.copy_with(query=None, userinfo=b'')}: " if request is not None else ""
+    safe = request is None or request.method in IDEMPOTENT_METHODS
+    return meaning.error_type(
+        f"{target}{scrub(str(cause or exc)) or type(exc).__name__}",
+        kind=meaning.kind,
+        code=meaning.code,
+        retryable=meaning.retryable and (safe or not meaning.sent),
+        indeterminate=meaning.sent and not safe,
+    )
+
+
+register_foreign_errors("httpx", error_from_httpx)

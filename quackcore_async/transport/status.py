@@ -1,0 +1,109 @@
+"""What an HTTP status means, and when a server says to come back."""
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from quackcore_async.errors import ErrorKind, ResponseError
+
+__all__ = ["error_from_status", "parse_retry_after", "retry_after_of"]
+
+_KINDS: Final[dict[int, tuple[ErrorKind, str]]] = {
+    401: (ErrorKind.AUTH_REQUIRED, "unauthorized"),
+    403: (ErrorKind.PERMISSION_DENIED, "forbidden"),
+    404: (ErrorKind.NOT_FOUND, "not_found"),
+    407: (ErrorKind.MISCONFIGURED, "proxy"),
+    408: (ErrorKind.TIMEOUT, "request_timeout"),
+    409: (ErrorKind.CONFLICT, "conflict"),
+    410: (ErrorKind.NOT_FOUND, "gone"),
+    412: (ErrorKind.CONFLICT, "precondition_failed"),
+    429: (ErrorKind.RATE_LIMITED, "rate_limited"),
+    501: (ErrorKind.UNSUPPORTED, "not_implemented"),
+}
+_RETRYABLE: Final = frozenset({408, 429, 500, 502, 503, 504})
+_SERVER_ERRORS_FROM: Final = 500
+_CLIENT_ERRORS_FROM: Final = 400
+_LONGEST_NUMBER: Final = 20  # digits: enough for any wait, too few to be costly to read
+_MILLISECOND_HEADERS: Final = ("retry-after-ms", "x-ms-retry-after-ms", "x-amz-retry-after")
+"""Headers in milliseconds: OpenAI and Azure (https://learn.microsoft.com/azure/azure-monitor/), AWS."""
+
+
+def error_from_status(
+    status: int, message: str, *, headers: Mapping[str, str] | None = None, idempotent: bool = True
+) -> ResponseError:
+    """Return the error that a status of 400 and above stands for.
+
+    Args:
+        status: The HTTP status.
+        message: What was asked for and what came back, without secrets.
+        headers: The response's headers, with lower-case or case-insensitive names.
+        idempotent: Whether the request may be sent again without harm; when not, only 429 is retryable, as it was
+            refused (RFC 6585 section 4).
+    """
+    kind, code = _KINDS.get(status) or _family(status)
+    return ResponseError(
+        message,
+        kind=kind,
+        code=code,
+        retryable=status in _RETRYABLE and (idempotent or status == 429),  # noqa: PLR2004 - named above
+        indeterminate=status >= _SERVER_ERRORS_FROM and not idempotent,
+        status_code=status,
+        retry_after=retry_after_of(headers) if headers else None,
+    )
+
+
+def retry_after_of(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that a response asks to wait, None when it does not or makes no sense.
+
+    Vendors' millisecond headers are more exact and go first; a date counts from the response's own `Date`.
+    """
+    for name in _MILLISECOND_HEADERS:
+        milliseconds = _number(headers.get(name))
+        if milliseconds is not None:
+            return milliseconds / 1000
+    return parse_retry_after(headers.get("retry-after"), date=headers.get("date"))
+
+
+def parse_retry_after(value: str | None, *, date: str | None = None) -> float | None:
+    """Read a `Retry-After` (RFC 9110 section 10.2.3) as seconds.
+
+    Args:
+        value: Seconds or an HTTP date. A past date is 0; anything else that makes no sense is None.
+        date: The response's `Date`, by which its clock is known; the local clock otherwise.
+    """
+    seconds = _number(value)
+    if seconds is not None or not value:
+        return seconds
+    moment = _moment(value)
+    if moment is None:
+        return None
+    now = (_moment(date) if date else None) or datetime.now(UTC)
+    return max((moment - now).total_seconds(), 0.0)
+
+
+def _number(text: str | None) -> float | None:
+    if not text or len(text.strip()) > _LONGEST_NUMBER:
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and number >= 0 else None
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _family(status: int) -> tuple[ErrorKind, str]:
+    if status >= _SERVER_ERRORS_FROM:
+        return ErrorKind.UNAVAILABLE, "server_error"
+    if status >= _CLIENT_ERRORS_FROM:
+        return ErrorKind.INVALID_INPUT, "rejected"
+    return ErrorKind.INTERNAL, "unexpected_status"
