@@ -1,0 +1,82 @@
+"""What the base class puts around the protocol methods that a provider writes, when the class is made."""
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from quackcore_async.auth.login import Login
+from quackcore_async.errors import ContractError
+from quackcore_async.protocols.core import AuthProviderProtocol, coroutine_methods, guard_method, guards
+from quackcore_async.results import AuthResult
+
+__all__ = ["wrap_overrides"]
+
+_METHODS: Final = coroutine_methods(AuthProviderProtocol)
+
+
+def wrap_overrides(cls: type) -> None:
+    """Wrap the protocol methods that `cls` itself defines, and no others."""
+    wrappers: dict[str, Callable[[type, Callable[..., Any]], Callable[..., Awaitable[Any]]]] = {
+        "authenticate": _authenticate,
+        "refresh_credentials": _refresh_credentials,
+        "get_credentials": _get_credentials,
+        "save_credentials": _save_credentials,
+    }
+    for name in _METHODS:
+        method = vars(cls).get(name)
+        if inspect.isfunction(method) and not getattr(method, "__isabstractmethod__", False):
+            setattr(cls, name, wrappers[name](cls, method))
+
+
+def _authenticate(owner: type, method: Callable[..., Any]) -> Callable[..., Awaitable[AuthResult]]:
+    guarded = guard_method(owner, method, AuthResult)
+
+    @guards(method)
+    async def authenticate(self: Any, *args: Any, **kwargs: Any) -> AuthResult:  # noqa: ANN401 - a provider
+        login: Login = self._login
+        return await login.authenticate(
+            functools.partial(guarded, self, *args, **kwargs), cancellable=self.interactive
+        )
+
+    return authenticate
+
+
+def _refresh_credentials(owner: type, method: Callable[..., Any]) -> Callable[..., Awaitable[AuthResult]]:
+    guarded = guard_method(owner, method, AuthResult)
+
+    @guards(method)
+    async def refresh_credentials(self: Any, *args: Any, rejected: int | None = None, **kwargs: Any) -> AuthResult:  # noqa: ANN401 - a provider
+        login: Login = self._login
+        return await login.refresh(functools.partial(guarded, self, *args, **kwargs), rejected=rejected)
+
+    return refresh_credentials
+
+
+def _get_credentials(owner: type, method: Callable[..., Any]) -> Callable[..., Awaitable[object]]:
+    @guards(method)
+    async def get_credentials(self: Any) -> object:  # noqa: ANN401 - a provider
+        login: Login = self._login
+        return await login.credentials(lambda: _awaited(owner, method, self))
+
+    return get_credentials
+
+
+def _save_credentials(owner: type, method: Callable[..., Any]) -> Callable[..., Awaitable[bool]]:
+    @guards(method)
+    async def save_credentials(self: Any) -> bool:  # noqa: ANN401 - a provider
+        try:
+            return bool(await _awaited(owner, method, self))
+        except Exception as exc:  # noqa: BLE001 - a login that could not be stored is still a login
+            self.logger.warning("the login could not be stored: %s", exc)
+            return False
+
+    return save_credentials
+
+
+async def _awaited(owner: type, method: Callable[..., Any], provider: object) -> Any:  # noqa: ANN401 - whatever it returns
+    outcome = method(provider)
+    if not inspect.isawaitable(outcome):
+        name = method.__name__
+        raise ContractError(f"{owner.__name__}.{name} is a plain function: write `async def {name}`")
+    return await outcome
