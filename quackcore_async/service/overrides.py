@@ -1,0 +1,56 @@
+"""What the base class puts around the protocol methods that a subclass writes, when the class is made."""
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from quackcore_async.protocols.core import StorageIntegrationProtocol, coroutine_methods, guard_method, guards
+from quackcore_async.results import IntegrationResult
+from quackcore_async.service.lifecycle import Lifecycle
+
+__all__ = ["wrap_overrides"]
+
+_METHODS: Final = coroutine_methods(StorageIntegrationProtocol)
+
+
+def wrap_overrides(cls: type) -> None:
+    """Wrap the protocol methods that `cls` itself defines, and no others."""
+    for name in _METHODS:
+        method = vars(cls).get(name)
+        if not inspect.isfunction(method) or getattr(method, "__isabstractmethod__", False):
+            continue
+        wrapped: Callable[..., Awaitable[Any]]
+        if name == "initialize":
+            wrapped = _initialize(cls, method)
+        elif name == "is_available":
+            wrapped = _is_available(method)
+        else:
+            wrapped = guard_method(cls, method, IntegrationResult[Any])
+        setattr(cls, name, wrapped)
+
+
+def _initialize(owner: type, method: Callable[..., Any]) -> Callable[..., Awaitable[IntegrationResult[Any]]]:
+    guarded = guard_method(owner, method, IntegrationResult[Any])
+
+    @guards(method)
+    async def initialize(self: Any, *args: Any, **kwargs: Any) -> IntegrationResult[Any]:  # noqa: ANN401 - an integration
+        lifecycle: Lifecycle = self._lifecycle
+        return await lifecycle.initialize(owner, functools.partial(guarded, self, *args, **kwargs))
+
+    return initialize
+
+
+def _is_available(method: Callable[..., Any]) -> Callable[..., Awaitable[bool]]:
+    @guards(method)
+    async def is_available(self: Any) -> bool:  # noqa: ANN401 - an integration, whose module imports this one
+        if not self._lifecycle.may_be_available():
+            return False
+        try:
+            outcome = method(self)
+            return bool(await outcome if inspect.isawaitable(outcome) else outcome)
+        except Exception:
+            self.logger.exception("is_available failed")
+            return False
+
+    return is_available
