@@ -104,7 +104,9 @@ class ErrorInfo(BaseModel):
         )
 
 
-_UNSPECIFIED: Final = ErrorInfo(code="unspecified")
+@functools.cache
+def _unspecified() -> ErrorInfo:
+    return ErrorInfo(code="unspecified")  # made at the first failure: importing builds no validator
 
 
 class _Result(BaseModel):
@@ -163,7 +165,7 @@ class _Result(BaseModel):
             return
         if self._exception is not None:
             raise self._exception
-        info = self.error_info or _UNSPECIFIED
+        info = self.error_info or _unspecified()
         raise QuackError(
             self.error or self.message or "the operation failed without a reason",
             kind=info.kind,
@@ -196,7 +198,7 @@ class IntegrationResult(_Result, Generic[T_co]):
             error_info: Why it failed, for programs. None takes it from the exception that is being handled;
                 without one the kind is `internal`.
         """
-        return cls._failure(error_info, _UNSPECIFIED, error=error, message=message)
+        return cls._failure(error_info, _unspecified(), error=error, message=message)
 
     @classmethod
     def from_failure(cls, failure: _Result) -> Self:
@@ -205,7 +207,7 @@ class IntegrationResult(_Result, Generic[T_co]):
             success=False,
             error=failure.error,
             message=failure.message,
-            error_info=failure.error_info or _UNSPECIFIED,
+            error_info=failure.error_info or _unspecified(),
         )
         result._exception = failure.exception
         return result
@@ -366,7 +368,10 @@ class AuthResult(_Result):
 
 
 def _from_look_up(exc: Exception) -> QuackError:
-    return ConnectFailedError(f"the host name cannot be resolved: {exc}", code="dns", retryable=True)
+    import socket
+
+    later = isinstance(exc, OSError) and exc.errno == socket.EAI_AGAIN
+    return ConnectFailedError(f"the host name cannot be resolved: {exc}", code="dns", retryable=later)
 
 
 def _from_tls(exc: Exception) -> QuackError:

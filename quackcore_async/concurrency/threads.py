@@ -31,10 +31,10 @@ class _Job(Generic[T]):
         self._begun = False
         self._revoked = False
 
-    def __call__(self) -> T | None:
+    def __call__(self) -> T:
         with self._lock:
             if self._revoked:
-                return None
+                raise RuntimeError("revoked before it began")  # nobody listens any more
             self._begun = True
         try:
             return self._function()
@@ -71,7 +71,7 @@ async def run_in_thread(function: Callable[..., T], *args: Any, abandon_on_cance
         return await anyio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=limiter)
     job = _Job(call)
     try:
-        return await anyio.to_thread.run_sync(job, limiter=limiter)  # type: ignore[return-value]
+        return await anyio.to_thread.run_sync(job, limiter=limiter)
     except BaseException:
         # `asyncio.wait_for` and `Task.cancel` get through anyio's shield while the thread still works.
         if job.is_running():

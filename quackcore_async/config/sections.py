@@ -1,6 +1,5 @@
 """Which part of a configuration file belongs to whom."""
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -98,6 +97,8 @@ def find_section(
 def similar_sections(data: Mapping[str, Any], names: Iterable[str]) -> list[str]:
     """Return the names of sections in the file that may be misspellings of `names`."""
     present = [str(key) for key in data if key != GROUP] + [name for name, _ in _entries(data)]
+    import difflib
+
     close = [match for name in names for match in difflib.get_close_matches(name, present, cutoff=0.8)]
     return list(dict.fromkeys(close))
 

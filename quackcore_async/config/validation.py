@@ -1,6 +1,5 @@
 """Check a section against a pydantic model, strictly enough for what YAML guesses wrong."""
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, get_args
 
@@ -77,6 +76,8 @@ def _expectation(detail: ErrorDetails, path: KeyPath) -> str:
 
 def _unknown_key(model: type[BaseModel], path: KeyPath) -> str:
     known = _keys_at(model, path[:-1])
+    import difflib
+
     close = difflib.get_close_matches(str(path[-1]), known, n=1)
     if close:
         return f"unknown key, did you mean {close[0]!r}?"

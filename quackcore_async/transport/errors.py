@@ -1,7 +1,5 @@
 """The one table of httpx's errors: what each means, and whether to try again."""
 
-import socket
-import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
@@ -14,7 +12,7 @@ from quackcore_async.errors import (
     TransportError,
 )
 from quackcore_async.redaction import scrub
-from quackcore_async.results import register_foreign_errors
+from quackcore_async.results import register_foreign_errors, to_quack_error
 from quackcore_async.transport.status import error_from_status
 
 if TYPE_CHECKING:
@@ -66,7 +64,8 @@ HTTPX_ERRORS: Final[dict[str, _Meaning]] = {
 }
 """Each exception class of httpx by name, but `HTTPStatusError`, which the status decides."""
 
-_LOOKUP_LATER: Final = frozenset({socket.EAI_AGAIN})
+_TELLING_MODULES: Final = frozenset({"socket", "ssl"})
+"""Modules whose exceptions say more than the exception of httpx that hides them."""
 
 
 def error_from_httpx(exc: Exception) -> QuackError | None:
@@ -95,11 +94,9 @@ def _from_status(exc: "httpx.HTTPStatusError") -> QuackError:
 def _from_cause(exc: Exception) -> QuackError | None:
     """Look behind a failed connection: a bad certificate and an unknown host are no passing trouble."""
     for cause in _causes(exc):
-        if isinstance(cause, ssl.SSLError):
-            return _error(exc, _Meaning(ConnectFailedError, ErrorKind.MISCONFIGURED, "tls"), cause)
-        if isinstance(cause, socket.gaierror):
-            later = cause.errno in _LOOKUP_LATER
-            return _error(exc, _Meaning(ConnectFailedError, ErrorKind.UNAVAILABLE, "dns", retryable=later), cause)
+        if type(cause).__module__ in _TELLING_MODULES and isinstance(cause, Exception):
+            known = to_quack_error(cause)
+            return _error(exc, _Meaning(ConnectFailedError, known.kind, known.code, known.retryable), cause)
     return None
 
 

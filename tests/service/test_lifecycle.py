@@ -269,13 +269,12 @@ async def test_a_cancelled_start_leaves_nothing_open_and_another_leads():
     async def follow() -> None:
         waited.append(await integration._ensure_initialized())
 
-    async with anyio.create_task_group() as group:
-        async with anyio.create_task_group() as leading:
-            leading.start_soon(integration.initialize)
-            await anyio.wait_all_tasks_blocked()
-            group.start_soon(follow)
-            await anyio.wait_all_tasks_blocked()
-            leading.cancel_scope.cancel()
+    async with anyio.create_task_group() as group, anyio.create_task_group() as leading:
+        leading.start_soon(integration.initialize)
+        await anyio.wait_all_tasks_blocked()
+        group.start_soon(follow)
+        await anyio.wait_all_tasks_blocked()
+        leading.cancel_scope.cancel()
     assert waited == [None]
     assert integration.made[0].closed == 1
     assert integration.starts == 2
