@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from quackcore_async import results
 from quackcore_async.errors import (
     ErrorKind,
     InvalidConfigError,
@@ -32,6 +31,7 @@ from quackcore_async.results import (
     service_name,
     to_quack_error,
 )
+from quackcore_async.results import foreign as gate
 
 RESULT_TYPES = [IntegrationResult, AuthResult, ConfigResult]
 
@@ -259,7 +259,7 @@ def test_group_stands_for_what_is_not_retryable() -> None:
 
 
 def test_foreign_error_gets_the_kind_that_its_gate_registered(monkeypatch) -> None:
-    monkeypatch.setattr(results, "_foreign_errors", dict(results._foreign_errors))
+    monkeypatch.setattr(gate, "_foreign_errors", dict(gate._foreign_errors))
     foreign = type("VendorError", (Exception,), {"__module__": "vendor.errors"})
     derived = type("AppError", (foreign,), {"__module__": "app"})
     register_foreign_errors("vendor", lambda exc: QuackError(str(exc), kind=ErrorKind.CONFLICT))
@@ -267,7 +267,7 @@ def test_foreign_error_gets_the_kind_that_its_gate_registered(monkeypatch) -> No
 
 
 def test_foreign_error_that_its_gate_does_not_know_is_internal(monkeypatch) -> None:
-    monkeypatch.setattr(results, "_foreign_errors", {"vendor": lambda _exc: None})
+    monkeypatch.setattr(gate, "_foreign_errors", {"vendor": lambda _exc: None})
     foreign = type("VendorError", (Exception,), {"__module__": "vendor"})
     assert to_quack_error(foreign("x")).kind is ErrorKind.INTERNAL
 

@@ -1,0 +1,19 @@
+"""What an operation came to, as a value; and where an exception becomes one."""
+
+from quackcore_async.results.conversion import result_of_exception, returns_result, service_name
+from quackcore_async.results.expiry import parse_expiry
+from quackcore_async.results.foreign import register_foreign_errors, to_quack_error
+from quackcore_async.results.models import AuthResult, ConfigResult, ErrorInfo, IntegrationResult
+
+__all__ = [
+    "AuthResult",
+    "ConfigResult",
+    "ErrorInfo",
+    "IntegrationResult",
+    "parse_expiry",
+    "register_foreign_errors",
+    "result_of_exception",
+    "returns_result",
+    "service_name",
+    "to_quack_error",
+]
