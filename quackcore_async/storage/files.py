@@ -1,0 +1,252 @@
+"""The local ends of a transfer: the file that is uploaded and the file that a download becomes."""
+
+import os
+import stat
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from typing import Final, cast
+
+from quackcore_async.errors import ConflictError, IntegrityError, InvalidNameError, LifecycleError
+from quackcore_async.protocols.storage import RemoteFile, Verification
+from quackcore_async.storage.folders import Folder, blaming
+from quackcore_async.storage.names import check_component, is_encodable
+from quackcore_async.storage.partial import PartialFile
+from quackcore_async.storage.steps import CHUNK_BYTES
+
+__all__ = ["DownloadTarget", "SourceFile", "local_path_of", "mtime_ns_of"]
+
+_READ_FLAGS: Final = (
+    os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+)
+
+
+def local_path_of(path: str | os.PathLike[str]) -> str:
+    """Return a path of the caller's own with `~` expanded.
+
+    Raises:
+        InvalidNameError: if it is no text, empty or holds a NUL.
+    """
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+    if not isinstance(text, str) or not text or "\0" in text or not is_encodable(text):
+        raise InvalidNameError(f"{path!a} is no usable local path: give the path of a file as text")
+    return os.path.expanduser(text)
+
+
+def mtime_ns_of(file: RemoteFile) -> int | None:
+    """Return the stored modification time in nanoseconds, such that it reads back as the same float."""
+    seconds = file.get("mtime")
+    if seconds is None:
+        return None
+    whole = int(seconds // 1)
+    return whole * 10**9 + round((seconds - whole) * 1e9)
+
+
+class SourceFile:
+    """A local file to be uploaded, which must be regular and must not change meanwhile.
+
+    Blocking, but for the attributes: `open`, `read`, `check_unchanged` and `chunks` belong in a worker thread, for
+    a small file all of them in one hop.
+
+    Args:
+        path: Where it is; `~` is expanded and symbolic links are followed.
+
+    Attributes:
+        path: The expanded path.
+        fd: Descriptor to read from, with `os.pread` at any offset; -1 while it is closed.
+        size: Bytes, once it is open.
+        mtime: Modification time in epoch seconds, once it is open.
+        mtime_ns: The same in nanoseconds.
+        mode: Permission bits, once it is open.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = local_path_of(path)
+        self.fd = -1
+        self.size = 0
+        self.mtime = 0.0
+        self.mtime_ns = 0
+        self.mode = 0o666
+        self._identity: tuple[int, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The last part of its path."""
+        return os.path.basename(self.path)
+
+    def open(self) -> None:
+        """Open it.
+
+        Raises:
+            RemoteNotFoundError: if it is not there.
+            AccessDeniedError: if it may not be read.
+            InvalidNameError: if it is a folder, a pipe, a socket or a device.
+        """
+        with blaming("read", self.path):
+            self._check_regular(os.stat(self.path))
+            self.fd = os.open(self.path, _READ_FLAGS)
+            found = os.fstat(self.fd)
+        self._check_regular(found)
+        self._identity = _identity(found)
+        self.size = found.st_size
+        self.mtime = found.st_mtime
+        self.mtime_ns = found.st_mtime_ns
+        self.mode = stat.S_IMODE(found.st_mode)
+
+    def close(self) -> None:
+        """Close it; idempotent."""
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Have it open for the time of a block."""
+        try:
+            self.open()
+            yield
+        finally:
+            self.close()
+
+    def chunks(self) -> Generator[bytes, None, None]:
+        """Read the open file in order, up to its end.
+
+        Raises:
+            ConflictError: with code `source_changed`, at the end, if it changed meanwhile.
+        """
+        left = self.size
+        with blaming("read", self.path):
+            while chunk := os.read(self.fd, min(CHUNK_BYTES, left + 1)):
+                left -= len(chunk)
+                if left < 0:
+                    raise self._changed()
+                yield chunk
+        if left:
+            raise self._changed()
+        self.check_unchanged()
+
+    def check_unchanged(self) -> None:
+        """Compare the open file, and what its path names now, with what was opened.
+
+        Raises:
+            ConflictError: with code `source_changed`, if size, modification time or identity differ.
+        """
+        try:
+            named = os.stat(self.path)
+        except OSError:
+            raise self._changed() from None
+        if not self._identity == _identity(named) == _identity(os.fstat(self.fd)):
+            raise self._changed()
+
+    def _check_regular(self, found: os.stat_result) -> None:
+        if stat.S_ISDIR(found.st_mode):
+            message = f"{self.path} is a folder: upload the files in it, or sync it"
+            raise InvalidNameError(message, code="is_a_directory")
+        if not stat.S_ISREG(found.st_mode):
+            message = f"{self.path} is a pipe, a socket or a device: only regular files are uploaded; stream it"
+            raise InvalidNameError(message, code="not_a_regular_file")
+
+    def _changed(self) -> ConflictError:
+        message = f"{self.path} changed while it was read: upload it again when nobody writes to it"
+        return ConflictError(message, code="source_changed", retryable=True)
+
+
+def _identity(found: os.stat_result) -> tuple[int, ...]:
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+class DownloadTarget:
+    """The local file that a download becomes: whole and checked, or as it was before.
+
+    Blocking, but for the attributes: `open`, writing to `fd`, `commit` and `discard` belong in a worker thread,
+    for a small file all of them in one hop.
+
+    Args:
+        local_path: Where to; a folder, or what ends in a separator, gets the name behind it; None is the name in
+            the working directory.
+        name: Base name of the remote file.
+        overwrite: False fails when the file exists, now or at the end.
+
+    Attributes:
+        path: Path of the file, final once it is open.
+        fd: Descriptor of the unfinished file, for `os.pwrite` at any offset; -1 while it is closed.
+        verified: How far the bytes were checked, once it is committed.
+        committed: Whether it took its place.
+    """
+
+    def __init__(self, local_path: str | os.PathLike[str] | None, name: str, *, overwrite: bool = True) -> None:
+        self.path = "" if local_path is None else local_path_of(local_path)
+        self.committed = False
+        self.verified: Verification = "none"
+        self._name = name
+        self._overwrite = overwrite
+        self._file: RemoteFile | None = None
+        self._partial: PartialFile | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is something to commit or to discard."""
+        return self._partial is not None
+
+    @property
+    def fd(self) -> int:
+        """Descriptor of the unfinished file."""
+        return -1 if self._partial is None else self._partial.fd
+
+    def open(self, file: RemoteFile) -> int:
+        """Begin the unfinished file, once it is known what will be in it; return its descriptor.
+
+        Raises:
+            InvalidNameError: if the remote name cannot be a file here, or the target is no regular file.
+            ConflictError: if the target exists and is not to be overwritten.
+        """
+        with blaming("write", self.path):
+            self._settle_path()
+        self._file = file
+        self._partial = PartialFile(self.path, self._place, overwrite=self._overwrite, mode=file.get("mode"))
+        return self._partial.open()
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Write all of `data` behind what was written before."""
+        self._opened().write(data)
+
+    def commit(self, verified: Verification = "length") -> None:
+        """Check the length, restore time and mode, and let the file take its place.
+
+        Args:
+            verified: What the caller has checked; the length is checked here.
+
+        Raises:
+            IntegrityError: if it has not as many bytes as the remote file.
+        """
+        partial, file = self._opened(), cast("RemoteFile", self._file)
+        with blaming("write", self.path):
+            size = os.fstat(partial.fd).st_size
+        if size != file["size"]:
+            message = f"{self._name!r} came as {size} bytes of {file['size']}: download it again"
+            raise IntegrityError(message, code="truncated", retryable=True)
+        partial.commit(mtime_ns=mtime_ns_of(file))
+        self.committed = True
+        self.verified = verified
+        self.discard()
+
+    def discard(self) -> None:
+        """Remove what is not committed; idempotent."""
+        partial, self._partial = self._partial, None
+        if partial is not None:
+            partial.discard()
+
+    def _opened(self) -> PartialFile:
+        if self._partial is None:
+            raise LifecycleError("the target of this download is not open", code="not_open")
+        return self._partial
+
+    def _place(self) -> tuple[Folder, str]:
+        parent, name = os.path.split(os.path.abspath(self.path))
+        os.makedirs(parent, exist_ok=True)
+        return Folder.open(parent), name
+
+    def _settle_path(self) -> None:
+        if not self.path:
+            self.path = check_component(self._name)
+        elif self.path.endswith((os.sep, os.altsep or os.sep)) or os.path.isdir(self.path):
+            self.path = os.path.join(self.path, check_component(self._name))
