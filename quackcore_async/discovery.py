@@ -3,7 +3,8 @@
 import importlib
 import inspect
 import math
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from types import ModuleType
@@ -29,6 +30,7 @@ __all__ = [
     "DiscoveryReport",
     "EntryPointInfo",
     "discover",
+    "installed_versions",
     "list_entry_points",
     "load_entry_point",
     "load_module",
@@ -99,6 +101,17 @@ Accept = Callable[[object, str], IntegrationProtocol]
 def list_entry_points() -> tuple[EntryPointInfo, ...]:
     """List what installed distributions offer, without importing any of it. It reads the disk."""
     return tuple(_info(entry) for entry in _entry_points())
+
+
+def installed_versions(distributions: Iterable[str]) -> dict[str, str]:
+    """Return the versions of distributions, without importing them; one that is not installed is left out."""
+    import importlib.metadata
+
+    versions: dict[str, str] = {}
+    for distribution in distributions:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            versions[distribution] = importlib.metadata.version(distribution)
+    return versions
 
 
 def load_entry_point(name: str, *, known: tuple[str, ...] = ()) -> Callable[..., Any]:

@@ -7,15 +7,15 @@ from quackcore_async.protocols.core import (
     StorageIntegrationProtocol,
     contract_violations,
 )
-from quackcore_async.protocols.storage import (
-    ByteStream,
+from quackcore_async.protocols.storage import ByteStream, ObjectStorageProtocol
+from quackcore_async.protocols.values import (
     DownloadResult,
-    ObjectStorageProtocol,
     ProgressCallback,
     RemoteFile,
     StorageCapabilities,
     UploadOptions,
     Verification,
+    remote_id_of,
 )
 
 __all__ = [
@@ -32,4 +32,5 @@ __all__ = [
     "UploadOptions",
     "Verification",
     "contract_violations",
+    "remote_id_of",
 ]

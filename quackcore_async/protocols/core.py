@@ -1,5 +1,7 @@
 """The four protocols: integration, authentication provider, configuration provider, storage."""
 
+from __future__ import annotations  # `IntegrationResult[...]` builds a pydantic class: not at import
+
 import functools
 import inspect
 from abc import abstractmethod
@@ -7,10 +9,10 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
 from quackcore_async.errors import ContractError
-from quackcore_async.results import AuthResult, ConfigResult, IntegrationResult, returns_result
+from quackcore_async.results import AuthResult, BaseResult, ConfigResult, IntegrationResult, returns_result
 
 WrapperT = TypeVar("WrapperT", bound=Callable[..., Any])
-ResultT = TypeVar("ResultT", IntegrationResult[Any], AuthResult, ConfigResult)
+ResultT = TypeVar("ResultT", bound=BaseResult)
 
 __all__ = [
     "AuthProviderProtocol",

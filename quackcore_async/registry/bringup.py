@@ -1,10 +1,12 @@
 """Bring integrations up all at once, each isolated from the others, and take them down in order."""
 
+from __future__ import annotations  # `IntegrationResult[...]` builds a pydantic class: not at import
+
 import logging
 import math
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, TypeAlias
 
 import anyio
 
@@ -14,7 +16,7 @@ from quackcore_async.results import IntegrationResult
 
 __all__ = ["bring_up", "take_down"]
 
-Result = IntegrationResult[Any]
+Result: TypeAlias = "IntegrationResult[Any]"
 Find = Callable[[str], str | None]
 
 
@@ -77,11 +79,11 @@ async def take_down(
     logger: logging.Logger,
 ) -> dict[str, Result]:
     """Close integrations one after the other, each under its own deadline, also under cancellation."""
-    results = {}
+    results: dict[str, Result] = {}
     with anyio.CancelScope(shield=True):
         for name, integration in integrations.items():
             if not callable(getattr(integration, "aclose", None)):
-                results[name] = IntegrationResult[Any].success_result(message=f"{name} has nothing to close")
+                results[name] = IntegrationResult.success_result(message=f"{name} has nothing to close")
                 continue
             results[name] = await _contained(name, "aclose", timeout, lambda item=integration: _close(item))  # type: ignore[misc]
             if not results[name].success:

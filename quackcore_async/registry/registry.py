@@ -1,5 +1,7 @@
 """`IntegrationRegistry`: a set of integrations, complete in itself."""
 
+from __future__ import annotations  # `IntegrationResult[...]` builds a pydantic class: not at import
+
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass

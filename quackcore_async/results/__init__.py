@@ -3,10 +3,11 @@
 from quackcore_async.results.conversion import result_of_exception, returns_result, service_name
 from quackcore_async.results.expiry import parse_expiry
 from quackcore_async.results.foreign import register_foreign_errors, to_quack_error
-from quackcore_async.results.models import AuthResult, ConfigResult, ErrorInfo, IntegrationResult
+from quackcore_async.results.models import AuthResult, BaseResult, ConfigResult, ErrorInfo, IntegrationResult
 
 __all__ = [
     "AuthResult",
+    "BaseResult",
     "ConfigResult",
     "ErrorInfo",
     "IntegrationResult",

@@ -2,7 +2,7 @@
 
 import functools
 import sys
-from typing import Annotated, Any, Generic, Literal, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, Self, TypeVar, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, field_serializer
 
@@ -185,7 +185,13 @@ class IntegrationResult(BaseResult, Generic[T_co]):
         return cast("T_co", self.content)
 
 
-class ConfigResult(IntegrationResult[dict[str, Any]]):
+if TYPE_CHECKING:
+    _DictResult = IntegrationResult[dict[str, Any]]
+else:
+    _DictResult = IntegrationResult  # naming the parameter would build its class, and load a lot, at import
+
+
+class ConfigResult(_DictResult):
     """The outcome of loading a configuration. Its `repr` leaves the values out."""
 
     content: dict[str, Any] | None = Field(

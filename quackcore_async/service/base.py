@@ -1,5 +1,7 @@
 """`BaseIntegrationService`: what every integration has in common."""
 
+from __future__ import annotations  # `IntegrationResult[...]` builds a pydantic class: not at import
+
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import AsyncExitStack

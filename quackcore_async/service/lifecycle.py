@@ -1,5 +1,7 @@
 """Starting once, failing whole, closing once: the state machine of one integration."""
 
+from __future__ import annotations  # `IntegrationResult[...]` builds a pydantic class: not at import
+
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -21,7 +23,7 @@ from quackcore_async.service.state import IntegrationState, state_after_failure
 
 __all__ = ["Lifecycle"]
 
-Start = Callable[[], Awaitable[IntegrationResult[Any]]]
+Start = Callable[[], "Awaitable[IntegrationResult[Any]]"]
 
 
 class Owner(Protocol):

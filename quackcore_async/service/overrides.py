@@ -1,5 +1,7 @@
 """What the base class puts around the protocol methods that a subclass writes, when the class is made."""
 
+from __future__ import annotations  # `IntegrationResult[...]` builds a pydantic class: not at import
+
 import functools
 import inspect
 from collections.abc import Awaitable, Callable
@@ -26,12 +28,12 @@ def wrap_overrides(cls: type) -> None:
         elif name == "is_available":
             wrapped = _is_available(method)
         else:
-            wrapped = guard_method(cls, method, IntegrationResult[Any])
+            wrapped = guard_method(cls, method, IntegrationResult)
         setattr(cls, name, wrapped)
 
 
 def _initialize(owner: type, method: Callable[..., Any]) -> Callable[..., Awaitable[IntegrationResult[Any]]]:
-    guarded = guard_method(owner, method, IntegrationResult[Any])
+    guarded = guard_method(owner, method, IntegrationResult)
 
     @guards(method)
     async def initialize(self: Any, *args: Any, **kwargs: Any) -> IntegrationResult[Any]:  # noqa: ANN401 - an integration

@@ -8,8 +8,7 @@ from typing import Any, Final
 
 from quackcore_async.concurrency import run_in_thread, shielded
 from quackcore_async.errors import ContractError, InvalidNameError, RemoteNotFoundError
-from quackcore_async.protocols.core import AuthProviderProtocol, ConfigProviderProtocol
-from quackcore_async.protocols.storage import (
+from quackcore_async.protocols import (
     ByteStream,
     DownloadResult,
     ObjectStorageProtocol,
@@ -17,6 +16,7 @@ from quackcore_async.protocols.storage import (
     RemoteFile,
     UploadOptions,
 )
+from quackcore_async.protocols.core import AuthProviderProtocol, ConfigProviderProtocol
 from quackcore_async.results import IntegrationResult, to_quack_error
 from quackcore_async.service import BaseIntegrationService
 from quackcore_async.storage.files import DownloadTarget, SourceFile

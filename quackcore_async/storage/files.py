@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Final, cast
 
 from quackcore_async.errors import ConflictError, IntegrityError, InvalidNameError, LifecycleError
-from quackcore_async.protocols.storage import RemoteFile, Verification
+from quackcore_async.protocols import RemoteFile, Verification
 from quackcore_async.storage.folders import Folder, blaming
 from quackcore_async.storage.names import check_component, is_encodable
 from quackcore_async.storage.partial import PartialFile

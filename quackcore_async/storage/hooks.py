@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callab
 from dataclasses import dataclass
 
 from quackcore_async.errors import ErrorKind, StorageError
-from quackcore_async.protocols.storage import RemoteFile, StorageCapabilities, UploadOptions
+from quackcore_async.protocols import RemoteFile, StorageCapabilities, UploadOptions
 from quackcore_async.storage.files import DownloadTarget, SourceFile
 from quackcore_async.storage.names import check_name, shown
 from quackcore_async.storage.streams import Reader

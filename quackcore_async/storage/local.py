@@ -11,8 +11,8 @@ from pydantic import BaseModel, Field
 from quackcore_async.concurrency import run_in_thread, shielded
 from quackcore_async.config import BaseConfigProvider
 from quackcore_async.errors import ErrorKind, InvalidNameError, LifecycleError, MissingConfigError, StorageError
+from quackcore_async.protocols import RemoteFile, StorageCapabilities
 from quackcore_async.protocols.core import AuthProviderProtocol, ConfigProviderProtocol
-from quackcore_async.protocols.storage import RemoteFile, StorageCapabilities
 from quackcore_async.storage.base import BaseStorageIntegration
 from quackcore_async.storage.files import DownloadTarget, SourceFile, local_path_of
 from quackcore_async.storage.folders import blaming

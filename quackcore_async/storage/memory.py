@@ -9,8 +9,8 @@ from itertools import islice
 from typing import Any, Final
 
 from quackcore_async.errors import ConflictError, RemoteNotFoundError
+from quackcore_async.protocols import RemoteFile, StorageCapabilities, UploadOptions
 from quackcore_async.protocols.core import AuthProviderProtocol, ConfigProviderProtocol
-from quackcore_async.protocols.storage import RemoteFile, StorageCapabilities, UploadOptions
 from quackcore_async.storage.base import BaseStorageIntegration
 from quackcore_async.storage.files import DownloadTarget, SourceFile
 from quackcore_async.storage.hooks import Pages, Write

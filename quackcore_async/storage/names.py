@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from quackcore_async.errors import InvalidNameError
-from quackcore_async.protocols.storage import RemoteFile
+from quackcore_async.protocols import RemoteFile
 
 __all__ = [
     "PARTIAL_SUFFIX",

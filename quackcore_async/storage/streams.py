@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from quackcore_async.errors import IntegrityError, InvalidNameError, LifecycleError
-from quackcore_async.protocols.storage import RemoteFile
+from quackcore_async.protocols import RemoteFile
 from quackcore_async.results import to_quack_error
 
 __all__ = ["FileStream", "Reader", "check_range", "cut_range"]

@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 from quackcore_async.errors import ConflictError, InvalidNameError, RemoteNotFoundError
-from quackcore_async.protocols.storage import RemoteFile
+from quackcore_async.protocols import RemoteFile
 from quackcore_async.storage.files import DownloadTarget, SourceFile
 from quackcore_async.storage.folders import Folder, blaming
 from quackcore_async.storage.names import base_name, folder_entry, is_partial, shown

@@ -23,7 +23,7 @@ import anyio.lowlevel
 
 from quackcore_async.concurrency import for_each, run_in_thread
 from quackcore_async.errors import ErrorKind
-from quackcore_async.protocols.storage import ObjectStorageProtocol, RemoteFile, UploadOptions
+from quackcore_async.protocols import ObjectStorageProtocol, RemoteFile, UploadOptions
 from quackcore_async.results import IntegrationResult
 
 __all__ = ["STORAGE_CHECKS", "ConformanceError", "check_storage"]

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from quackcore_async.errors import ErrorKind, InvalidNameError, QuackError
-from quackcore_async.protocols.storage import UploadOptions
+from quackcore_async.protocols import UploadOptions
 from quackcore_async.storage import LocalStorage
 from quackcore_async.storage.tree import Tree
 

@@ -1,0 +1,1 @@
+"""Clients of services: HTTP with credentials and pagination, and S3."""

@@ -1,0 +1,96 @@
+"""What is stored beside an object: content type, metadata, modification time and mode of its source."""
+
+import mimetypes
+from collections.abc import Mapping
+from typing import Any, Final
+
+from quackcore_async.protocols import UploadOptions
+
+__all__ = [
+    "MODE_KEY",
+    "MTIME_KEY",
+    "guess_content_type",
+    "mode_of",
+    "mtime_of",
+    "source_metadata",
+    "write_parameters",
+]
+
+MTIME_KEY: Final = "mtime"
+"""Metadata key of the source's modification time: epoch seconds as decimal text, as rclone writes it."""
+
+MODE_KEY: Final = "mode"
+"""Metadata key of the source's permission bits: octal text."""
+
+_DEFAULT_TYPE: Final = "application/octet-stream"
+_COMPRESSED_TYPES: Final = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
+_NANO: Final = 10**9
+_PERMISSIONS: Final = 0o7777
+
+
+def guess_content_type(name: str) -> str:
+    """Guess a media type from the ending of a name; what is compressed has the type of its compression."""
+    guessed, encoding = mimetypes.guess_type(name, strict=False)
+    if encoding is not None:
+        return _COMPRESSED_TYPES.get(encoding, _DEFAULT_TYPE)
+    return guessed or _DEFAULT_TYPE
+
+
+def source_metadata(mtime_ns: int, mode: int) -> dict[str, str]:
+    """Return the metadata that keeps a file's modification time and permission bits."""
+    seconds, fraction = divmod(abs(mtime_ns), _NANO)
+    sign = "-" if mtime_ns < 0 else ""
+    text = f"{sign}{seconds}.{fraction:09d}".rstrip("0").rstrip(".")
+    return {MTIME_KEY: text, MODE_KEY: f"{mode & _PERMISSIONS:o}"}
+
+
+def mtime_of(metadata: Mapping[str, str]) -> float | None:
+    """Read the modification time of the source, in epoch seconds; None where it is missing or no number."""
+    try:
+        value = float(metadata[MTIME_KEY])
+    except (KeyError, ValueError):
+        return None
+    return value if abs(value) < float("inf") else None
+
+
+def mode_of(metadata: Mapping[str, str]) -> int | None:
+    """Read the permission bits of the source; None where they are missing or make no sense."""
+    try:
+        value = int(metadata[MODE_KEY], 8)
+    except (KeyError, ValueError):
+        return None
+    return value & _PERMISSIONS if value >= 0 else None
+
+
+def write_parameters(
+    key: str, options: UploadOptions | None, *, overwrite: bool, metadata: Mapping[str, str] | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Translate options into the parameters of S3.
+
+    Args:
+        key: Name to guess the content type from.
+        options: What the caller asked for.
+        overwrite: False writes only where nothing is.
+        metadata: More metadata; the caller's own wins.
+
+    Returns:
+        What describes the object (for PUT and the start of a multipart upload), and its conditions (for PUT and
+        the end of one).
+    """
+    options = options or UploadOptions()
+    described = {
+        "ContentType": options.content_type or guess_content_type(key),
+        "Metadata": {**(metadata or {}), **options.metadata},
+        "CacheControl": options.cache_control,
+        "ContentDisposition": options.content_disposition,
+        "ContentEncoding": options.content_encoding,
+        "StorageClass": options.storage_class,
+        "ServerSideEncryption": options.server_side_encryption,
+        "SSEKMSKeyId": options.kms_key_id,
+    }
+    conditions = {"IfMatch": options.if_match, "IfNoneMatch": None if overwrite else "*"}
+    return _present(described), _present(conditions)
+
+
+def _present(parameters: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in parameters.items() if value}

@@ -1,0 +1,162 @@
+"""Reading the errors of S3 and of the libraries below it: what is raised there becomes a `QuackError` here."""
+
+import email.utils
+import math
+import socket
+import ssl
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from quackcore_async.clients.s3 import meanings
+from quackcore_async.clients.s3.meanings import CLASSES, CODES, STATUSES, Meaning
+from quackcore_async.errors import QuackError
+from quackcore_async.results import register_foreign_errors, to_quack_error
+
+__all__ = ["LIBRARIES", "classify", "meaning_of_class", "with_action"]
+
+LIBRARIES: Final = ("botocore", "aiobotocore", "aiohttp", "boto3", "aioboto3", "aiohappyeyeballs")
+"""Top-level packages whose exceptions this gate knows."""
+
+
+def meaning_of_class(name: str) -> Meaning | None:
+    """Return what the exception class of that name means, None when the table does not know it."""
+    return CLASSES.get(name)
+
+
+def classify(exc: Exception) -> QuackError:
+    """Return the error that an exception of the S3 libraries stands for, with the exception as its cause."""
+    if isinstance(exc, QuackError):
+        return exc
+    error = _known(exc) or to_quack_error(exc)
+    if error.__cause__ is None:
+        error.__cause__ = exc
+    return error
+
+
+def with_action(error: QuackError, action: str) -> QuackError:
+    """Put what was attempted in front of the message, once: `cannot read s3://bucket/key: ...`."""
+    text = str(error)
+    if not text.startswith("cannot "):
+        error.args = (f"cannot {action}: {text}",)
+    return error
+
+
+def _of_answer(exc: Exception) -> QuackError | None:
+    """Read an answer with an error status, as botocore's `ClientError` carries it."""
+    response = getattr(exc, "response", None)
+    if not isinstance(response, Mapping) or "Error" not in response:
+        return None
+    code = str(response["Error"].get("Code", ""))
+    metadata = response.get("ResponseMetadata", {})
+    status = metadata.get("HTTPStatusCode")
+    meaning = CODES.get(code) or STATUSES.get(str(status) if status else code) or _fallback(status)
+    headers = metadata.get("HTTPHeaders", {})
+    return meaning.error(
+        _sentence(_reason(response["Error"], code, status, headers, meaning), meaning),
+        kind=meaning.kind,
+        code=meaning.code,
+        retryable=meaning.retryable,
+        status_code=status,
+        retry_after=_retry_after(headers),
+        request_id=metadata.get("RequestId") or headers.get("x-amz-request-id"),
+    )
+
+
+def _fallback(status: int | None) -> Meaning:
+    if status is not None and 400 <= status < 500:  # noqa: PLR2004 - the client errors of HTTP
+        return meanings.INVALID
+    return meanings.UNAVAILABLE
+
+
+def _reason(
+    error: Mapping[str, Any], code: str, status: int | None, headers: Mapping[str, str], meaning: Meaning
+) -> str:
+    text = str(error.get("Message") or "no reason given").rstrip(".")
+    reason = f"{text} ({code or 'no code'}, status {status})"
+    if meaning is meanings.REGION:
+        region = error.get("Region") or headers.get("x-amz-bucket-region")
+        endpoint = error.get("Endpoint")
+        reason += (
+            f"; the bucket is in region {region}" if region else f"; use the endpoint {endpoint}" * bool(endpoint)
+        )
+    if meaning is meanings.CLOCK:
+        reason += _clock_offset(headers)
+    return reason
+
+
+def _clock_offset(headers: Mapping[str, str]) -> str:
+    try:
+        served = email.utils.parsedate_to_datetime(headers["date"])
+    except (KeyError, ValueError):
+        return ""
+    seconds = (datetime.now(UTC) - served.astimezone(UTC)).total_seconds()
+    return f"; this machine is {abs(seconds):.0f} seconds {'ahead' if seconds > 0 else 'behind'}"
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Read how long the service asks to wait: milliseconds in its own header, else RFC 9110 section 10.2.3."""
+    milliseconds = _number(headers.get("x-amz-retry-after"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    value = headers.get("retry-after")
+    seconds = _number(value)
+    if seconds is not None or not value:
+        return seconds
+    try:
+        until = email.utils.parsedate_to_datetime(value)
+        now = email.utils.parsedate_to_datetime(headers["date"]) if "date" in headers else datetime.now(UTC)
+        return max(0.0, (until - now).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if math.isfinite(value) and value >= 0 else None
+
+
+def _of_library(exc: Exception) -> QuackError | None:
+    """Read an exception that is no answer of the service, looking at what botocore wrapped first."""
+    wrapped = getattr(exc, "kwargs", {}).get("error") if isinstance(getattr(exc, "kwargs", None), dict) else None
+    if isinstance(wrapped, Exception) and wrapped is not exc:
+        inner = _of_library(wrapped)
+        if inner is not None:
+            inner.__cause__ = exc
+            return inner
+    meaning = _by_class(exc)
+    if meaning is None:
+        return None
+    return meaning.error(
+        _sentence(str(exc) or type(exc).__name__, meaning),
+        kind=meaning.kind,
+        code=meaning.code,
+        retryable=meaning.retryable,
+    )
+
+
+def _by_class(exc: Exception) -> Meaning | None:
+    if not any(base.__module__.partition(".")[0] in LIBRARIES for base in type(exc).__mro__):
+        return None
+    behind = getattr(exc, "os_error", None) or exc.__cause__
+    if isinstance(behind, ssl.SSLError):
+        return meanings.TLS
+    if isinstance(behind, socket.gaierror):
+        return meanings.DNS if behind.errno == socket.EAI_AGAIN else meanings.NO_SUCH_HOST
+    names = (base.__name__ for base in type(exc).__mro__)
+    return next((meaning for name in names if (meaning := CLASSES.get(name)) is not None), None)
+
+
+def _sentence(reason: str, meaning: Meaning) -> str:
+    return f"{reason}; {meaning.advice}" if meaning.advice else reason
+
+
+def _known(exc: Exception) -> QuackError | None:
+    return _of_answer(exc) or _of_library(exc)
+
+
+for _library in LIBRARIES:
+    register_foreign_errors(_library, _known)

@@ -1,0 +1,130 @@
+"""What the client returns: objects and pages of listings, as plain values."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+__all__ = ["DeleteFailure", "IncompleteUpload", "ListPage", "ObjectInfo", "UploadedPart", "object_info"]
+
+_CHECKSUMS: Final = {
+    "ChecksumCRC32": "crc32",
+    "ChecksumCRC32C": "crc32c",
+    "ChecksumCRC64NVME": "crc64nvme",
+    "ChecksumSHA1": "sha1",
+    "ChecksumSHA256": "sha256",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """An object as a listing, a HEAD or a GET describes it.
+
+    Attributes:
+        key: Its key.
+        size: Bytes.
+        etag: Entity tag with its quotes; None where the service sends none.
+        last_modified: When it was written.
+        content_type: Media type; not in listings.
+        metadata: What is stored beside it; not in listings.
+        checksums: Checksums of the whole object by algorithm, base64; only where they were asked for.
+        storage_class: The service's storage class.
+        version_id: The service's version.
+        encrypted: Whether the entity tag cannot be an MD5, because of keys that are not the service's own.
+    """
+
+    key: str
+    size: int
+    etag: str | None = None
+    last_modified: datetime | None = None
+    content_type: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    checksums: Mapping[str, str] = field(default_factory=dict)
+    storage_class: str | None = None
+    version_id: str | None = None
+    encrypted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """One page of a listing.
+
+    Attributes:
+        objects: Objects, in the service's order.
+        prefixes: Common prefixes up to the delimiter.
+        token: What continues after this page; None at the end.
+    """
+
+    objects: Sequence[ObjectInfo]
+    prefixes: Sequence[str]
+    token: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UploadedPart:
+    """A part that the service has.
+
+    Attributes:
+        number: From 1.
+        etag: Its entity tag.
+        size: Bytes.
+    """
+
+    number: int
+    etag: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class IncompleteUpload:
+    """A multipart upload that was neither completed nor aborted.
+
+    Attributes:
+        key: Key it is meant for.
+        upload_id: The service's name for it.
+        initiated: When it began.
+    """
+
+    key: str
+    upload_id: str
+    initiated: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteFailure:
+    """A key of a batch that could not be deleted.
+
+    Attributes:
+        key: The key.
+        code: The service's error code.
+        message: The service's words.
+    """
+
+    key: str
+    code: str
+    message: str
+
+
+def object_info(key: str, answer: Mapping[str, Any], *, size: int | None = None) -> ObjectInfo:
+    """Read the answer to a HEAD or GET, or an entry of a listing.
+
+    Args:
+        key: Its key.
+        answer: What botocore made of the answer.
+        size: Bytes of the whole object, where the answer tells only those of a range.
+    """
+    encryption = answer.get("ServerSideEncryption")
+    whole = answer.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT"
+    checksums = {name: answer[field] for field, name in _CHECKSUMS.items() if answer.get(field)}
+    return ObjectInfo(
+        key=key,
+        size=answer.get("ContentLength", answer.get("Size", 0)) if size is None else size,
+        etag=answer.get("ETag"),
+        last_modified=answer.get("LastModified"),
+        content_type=answer.get("ContentType"),
+        metadata=answer.get("Metadata") or {},
+        checksums={name: value for name, value in checksums.items() if whole and "-" not in value},
+        storage_class=answer.get("StorageClass"),
+        version_id=answer.get("VersionId"),
+        encrypted=encryption not in (None, "AES256") or "SSECustomerAlgorithm" in answer,
+    )

@@ -1,0 +1,190 @@
+"""Sending one request: its place in the queue, its retries, its idle time-out and the meaning of its failure."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final, TypeVar
+
+import anyio
+import anyio.lowlevel
+
+from quackcore_async.clients.s3.buffers import BodyBuffer
+from quackcore_async.clients.s3.failures import classify, with_action
+from quackcore_async.clients.s3.session import ClientSource, OpenClient
+from quackcore_async.errors import ConnectFailedError, ErrorKind, LifecycleError, QuackError, TimedOutError
+from quackcore_async.retry import RetryBudget, RetryPolicy
+
+__all__ = ["Requester"]
+
+T = TypeVar("T")
+_BAD_REQUEST: Final = 400
+_SERVER_ERROR: Final = 500
+_UNCERTAIN: Final = frozenset({ErrorKind.TIMEOUT, ErrorKind.UNAVAILABLE, ErrorKind.CORRUPTED})
+
+
+class Requester:
+    """Sends the requests of one client, at most `max_concurrency` at a time, whatever transfer they belong to.
+
+    Attributes:
+        retry: The policy of calls without a body.
+        transfer_retry: The same without its deadline, for requests that carry or bring many bytes.
+        budget: What all retries are paid from.
+    """
+
+    def __init__(self, source: ClientSource, retry: RetryPolicy) -> None:
+        self.retry = retry
+        self.transfer_retry = retry.replace(timeout=None)
+        self.budget = RetryBudget()
+        self._source = source
+        self._slots = anyio.Semaphore(source.settings.max_concurrency, fast_acquire=True)
+        self._idle_timeout = source.settings.connect_timeout + source.settings.idle_timeout
+        self._loop: anyio.lowlevel.EventLoopToken | None = None
+
+    async def open(self) -> None:
+        """Open the client behind it, on this event loop."""
+        await self._source.open()
+        self._loop = anyio.lowlevel.current_token()
+
+    async def aclose(self) -> None:
+        """Close every client behind it."""
+        await self._source.aclose()
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[None]:
+        """Wait for a place among the requests in flight and keep it for the time of the block."""
+        await self._slots.acquire()
+        try:
+            yield
+        finally:
+            self._slots.release()
+
+    async def send(
+        self,
+        operation: str,
+        action: str,
+        params: dict[str, Any],
+        *,
+        body: BodyBuffer | None = None,
+        writes: bool = False,
+        bulk: bool = False,
+    ) -> dict[str, Any]:
+        """Wait for a slot and send a request with its retries.
+
+        Args:
+            operation: Name of the client's method, such as `head_object`.
+            action: What it does, for messages: `read s3://bucket/key`.
+            params: The operation's parameters.
+            body: Sent as its body.
+            writes: Whether a lost answer leaves open if it happened.
+            bulk: Whether it takes as long as its bytes take: then only the idle time-out bounds it.
+
+        Raises:
+            QuackError: the last failure.
+        """
+        await self._slots.acquire()
+        try:
+            return await self.call(operation, action, params, body=body, writes=writes, bulk=bulk)
+        finally:
+            self._slots.release()
+
+    async def call(
+        self,
+        operation: str,
+        action: str,
+        params: dict[str, Any],
+        *,
+        body: BodyBuffer | None = None,
+        writes: bool = False,
+        bulk: bool = False,
+    ) -> dict[str, Any]:
+        """Send a request with its retries, in the caller's own slot."""
+
+        async def attempt() -> dict[str, Any]:
+            return await self.attempt(operation, action, params, body=body, writes=writes)
+
+        return await self.repeat(attempt, bulk=bulk or body is not None)
+
+    async def repeat(self, attempt: Callable[[], Awaitable[T]], *, bulk: bool = False) -> T:
+        """Await `attempt()` under the retry policy and the budget of this client."""
+        policy = self.transfer_retry if bulk else self.retry
+        return await policy.call(attempt, budget=self.budget)
+
+    async def attempt(
+        self,
+        operation: str,
+        action: str,
+        params: dict[str, Any],
+        *,
+        body: BodyBuffer | None = None,
+        writes: bool = False,
+    ) -> dict[str, Any]:
+        """Send a request once; expired credentials are renewed, and then it is sent once more."""
+        client = self._usable_client()
+        try:
+            return await self._send_once(client, operation, params, body)
+        except QuackError as error:
+            if not _may_have_expired(operation, error) or not await self._source.renew(client):
+                raise _explained(error, action, writes=writes) from error.__cause__
+        try:
+            return await self._send_once(self._usable_client(), operation, params, body)
+        except QuackError as error:
+            raise _explained(error, action, writes=writes) from error.__cause__
+
+    def client(self) -> Any:  # noqa: ANN401 - an aioboto3 client is untyped
+        """Return the raw client, for what sends nothing."""
+        return self._usable_client().raw
+
+    def _usable_client(self) -> OpenClient:
+        client = self._source.current
+        if anyio.lowlevel.current_token() != self._loop:
+            raise LifecycleError(
+                "this S3 client was opened on another event loop: open one on this loop", code="wrong_event_loop"
+            )
+        return client
+
+    async def _send_once(
+        self, client: OpenClient, operation: str, params: dict[str, Any], body: BodyBuffer | None
+    ) -> dict[str, Any]:
+        if body is not None:
+            body.seek(0)
+            params = {**params, "Body": body}
+        client.in_flight += 1
+        try:
+            return await self._within_idle_timeout(getattr(client.raw, operation), params, body)
+        except QuackError:
+            raise
+        except Exception as exc:
+            raise classify(exc) from exc
+        finally:
+            client.in_flight -= 1
+            if client.retired:
+                await self._source.close_idle()
+
+    async def _within_idle_timeout(
+        self, method: Callable[..., Awaitable[dict[str, Any]]], params: dict[str, Any], body: BodyBuffer | None
+    ) -> dict[str, Any]:
+        """Await an answer: aiohttp bounds neither a name look-up nor sending to a peer that reads nothing."""
+        with anyio.CancelScope(deadline=anyio.current_time() + self._idle_timeout) as scope:
+            if body is not None:
+                body.touched = lambda: _extend(scope, self._idle_timeout)
+            return await method(**params)
+        raise TimedOutError(
+            f"no byte went through for {self._idle_timeout:g} seconds; check the network",
+            code="idle",
+            retryable=True,
+        )
+
+
+def _extend(scope: anyio.CancelScope, seconds: float) -> None:
+    scope.deadline = anyio.current_time() + seconds
+
+
+def _may_have_expired(operation: str, error: QuackError) -> bool:
+    """Tell whether fresh credentials may help; the answer to a HEAD has no body that could say so."""
+    return error.code == "expired_token" or (operation.startswith("head_") and error.status_code == _BAD_REQUEST)
+
+
+def _explained(error: QuackError, action: str, *, writes: bool) -> QuackError:
+    refused = error.status_code is not None and error.status_code < _SERVER_ERROR
+    if writes and error.kind in _UNCERTAIN and not refused and not isinstance(error, ConnectFailedError):
+        error.indeterminate = True
+    return with_action(error, action)

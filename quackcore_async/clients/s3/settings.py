@@ -1,0 +1,74 @@
+"""How the S3 client connects and how much it may use, as one frozen value."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from quackcore_async.redaction import Secret
+
+__all__ = ["MIB", "S3Keys", "S3Settings"]
+
+MIB: Final = 1024**2
+
+
+@dataclass(frozen=True, slots=True)
+class S3Keys:
+    """An access key, as it is now.
+
+    Attributes:
+        access_key_id: The key's name.
+        secret_access_key: The key itself.
+        session_token: What makes a temporary key valid.
+    """
+
+    access_key_id: str
+    secret_access_key: Secret
+    session_token: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class S3Settings:
+    """How to reach an S3 service.
+
+    What is None comes from where the AWS tools take it: the environment, the profile, the machine's role.
+
+    Attributes:
+        region: Region of the buckets.
+        endpoint_url: Address of a service that is not AWS's own; None also reads `AWS_ENDPOINT_URL_S3` and
+            `AWS_ENDPOINT_URL`.
+        profile: Section of the AWS configuration files.
+        keys: Fixed keys.
+        keys_provider: Asked for keys at the start and whenever the service calls them expired.
+        addressing_style: `path`, `virtual`, or `auto`: by path at an `endpoint_url`, virtual at AWS.
+        verify_tls: False takes any certificate; a path names the CA bundle.
+        connect_timeout: Seconds for a connection.
+        idle_timeout: Seconds without a byte, in either direction, after which a request has failed.
+        max_concurrency: Requests in flight over all transfers of the client.
+        transfer_concurrency: Parts in flight of one file.
+        multipart_threshold: Bytes above which a file goes up in parts.
+        part_size: Bytes of a part; it grows when 10 000 would not suffice.
+        max_memory: Bytes of part buffers over all transfers of the client.
+    """
+
+    region: str | None = None
+    endpoint_url: str | None = None
+    profile: str | None = None
+    keys: S3Keys | None = None
+    keys_provider: Callable[[], Awaitable[S3Keys]] | None = field(default=None, repr=False)
+    addressing_style: Literal["auto", "path", "virtual"] = "auto"
+    verify_tls: bool | str = True
+    connect_timeout: float = 10.0
+    idle_timeout: float = 30.0
+    max_concurrency: int = 32
+    transfer_concurrency: int = 8
+    multipart_threshold: int = 8 * MIB
+    part_size: int = 8 * MIB
+    max_memory: int = 128 * MIB
+
+    def __post_init__(self) -> None:
+        for name in ("max_concurrency", "transfer_concurrency", "multipart_threshold", "part_size", "max_memory"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}: it is at least 1")
+        for name in ("connect_timeout", "idle_timeout"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} is {getattr(self, name)}: give seconds above 0")

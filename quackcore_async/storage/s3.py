@@ -1,0 +1,254 @@
+"""`S3Storage`: files in a bucket of S3 or of a service that speaks its language."""
+
+from collections.abc import AsyncIterable, Callable, Iterator, Mapping
+from typing import Any, Final
+
+from quackcore_async.clients.s3 import (
+    MAX_KEY_BYTES,
+    ListPage,
+    ObjectInfo,
+    ObjectStream,
+    S3Address,
+    S3Client,
+    check_key,
+    copy_object,
+    download,
+    parse_s3_url,
+    upload_bytes,
+    upload_file,
+    upload_stream,
+)
+from quackcore_async.clients.s3.attributes import MODE_KEY, MTIME_KEY, mode_of, mtime_of
+from quackcore_async.concurrency import run_in_thread
+from quackcore_async.errors import LifecycleError
+from quackcore_async.protocols import RemoteFile, StorageCapabilities
+from quackcore_async.protocols.core import AuthProviderProtocol, ConfigProviderProtocol
+from quackcore_async.retry import RetryPolicy
+from quackcore_async.storage.base import BaseStorageIntegration
+from quackcore_async.storage.files import DownloadTarget, SourceFile
+from quackcore_async.storage.hooks import Pages, Write
+from quackcore_async.storage.names import base_name, folder_entry
+from quackcore_async.storage.s3_config import S3Config, S3ConfigProvider
+from quackcore_async.storage.streams import Reader
+
+__all__ = ["S3Config", "S3ConfigProvider", "S3Storage"]
+
+_SCHEME: Final = "s3://"
+
+
+class S3Storage(BaseStorageIntegration):
+    """Files in a bucket, below the prefix of the configuration, which is not part of their names.
+
+    Names are keys, byte for byte. `s3://` addresses of other buckets are honoured, with a warning, under the same
+    credentials. Folders are common prefixes; an empty one is kept by an object `name/` without content, which
+    listings leave out. Runs on asyncio only.
+
+    Args:
+        config_provider: Loads and checks the configuration; None reads the section.
+        auth_provider: Not needed.
+        config_path: File to load the configuration from; None looks in the usual places.
+        log_level: Level of `self.logger`, as a number or a name; None leaves it alone.
+        name: Name of this instance, and of its section in a configuration.
+        config: The configuration itself, in place of loading it.
+        retry: How patient one request is.
+        session: An aioboto3 session of the caller to make the client from.
+        client: An open aioboto3 client of the caller, which stays open.
+    """
+
+    def __init__(
+        self,
+        config_provider: ConfigProviderProtocol | None = None,
+        auth_provider: AuthProviderProtocol | None = None,
+        config_path: str | None = None,
+        log_level: int | str | None = None,
+        *,
+        name: str | None = None,
+        config: Mapping[str, Any] | None = None,
+        retry: RetryPolicy | None = None,
+        session: Any = None,  # noqa: ANN401 - aioboto3 is untyped
+        client: Any = None,  # noqa: ANN401 - aioboto3 is untyped
+    ) -> None:
+        if config_provider is None and config is None:
+            config_provider = S3ConfigProvider(log_level, section=name)
+        super().__init__(config_provider, auth_provider, config_path, log_level, name=name, config=config)
+        self._retry = retry
+        self._session = session
+        self._given_client = client
+        self._opened: tuple[S3Config, S3Client] | None = None
+        self._foreign_buckets: set[str] = set()
+
+    @property
+    def capabilities(self) -> StorageCapabilities:
+        """Everything; the order of listings is promised for AWS only, since other services have their own."""
+        at_aws = self._opened is not None and ".amazonaws.com" in self._client.endpoint_url
+        return StorageCapabilities(
+            folders=True,
+            conditional_write=True,
+            ordered_listing=at_aws,
+            metadata=True,
+            modification_time=True,
+            presign=True,
+            server_side_copy=True,
+            max_name_bytes=MAX_KEY_BYTES - (len(self._prefix.encode()) if self._opened is not None else 0),
+        )
+
+    async def _setup(self) -> None:
+        config = S3Config.model_validate(self.config or {})
+        client = S3Client(config.settings(), retry=self._retry, session=self._session, client=self._given_client)
+        await self._exit_stack.enter_async_context(client)
+        await client.head_bucket(config.bucket_name)
+        self._opened = config, client
+
+    @property
+    def _client(self) -> S3Client:
+        return self._ready()[1]
+
+    @property
+    def _bucket(self) -> str:
+        return self._ready()[0].bucket_name
+
+    @property
+    def _prefix(self) -> str:
+        return self._ready()[0].folder()
+
+    def _ready(self) -> tuple[S3Config, S3Client]:
+        if self._opened is None:
+            raise LifecycleError(f"{self.name} is not initialized: call initialize() first", code="not_ready")
+        return self._opened
+
+    def _url_of(self, path: str) -> str:
+        return path if path.startswith(_SCHEME) else f"{_SCHEME}{self._bucket}/{self._prefix}{path}"
+
+    def _path_of(self, remote: str) -> str:
+        """Take the address of a file of this storage as its path, and leave any other address as it is."""
+        own = self._url_of("")
+        if remote.startswith(own) or f"{remote}/" == own:
+            return remote[len(own) :]
+        if remote.startswith(_SCHEME):
+            self._warn_of_foreign(remote)
+        return remote
+
+    def _warn_of_foreign(self, url: str) -> None:
+        bucket = url.removeprefix(_SCHEME).partition("/")[0]
+        if bucket not in self._foreign_buckets:
+            self._foreign_buckets.add(bucket)
+            self.logger.warning("%s is asked for %s, which is outside of %s", self.name, url, self._url_of(""))
+
+    def _check_path(self, path: str) -> str:
+        if not path.startswith(_SCHEME):
+            check_key(path and f"{self._prefix}{path}")
+        elif path.removeprefix(_SCHEME).count("/") != 1 or not path.endswith("/"):  # else it is a whole bucket
+            parse_s3_url(path)
+        return path
+
+    def _address(self, path: str) -> S3Address:
+        if path.startswith(_SCHEME):
+            bucket, _, key = path.removeprefix(_SCHEME).partition("/")
+            return S3Address(bucket, key)
+        return S3Address(self._bucket, f"{self._prefix}{path}")
+
+    async def _put_file(self, source: SourceFile, write: Write) -> None:
+        await upload_file(
+            self._client,
+            source,
+            self._address(write.path),
+            overwrite=write.overwrite,
+            options=write.options,
+            progress=write.progress,
+        )
+
+    async def _put_bytes(self, data: bytes, write: Write) -> None:
+        await upload_bytes(
+            self._client, data, self._address(write.path), overwrite=write.overwrite, options=write.options
+        )
+
+    async def _put_stream(self, chunks: AsyncIterable[bytes], write: Write) -> None:
+        await upload_stream(
+            self._client,
+            chunks,
+            self._address(write.path),
+            overwrite=write.overwrite,
+            options=write.options,
+            progress=write.progress,
+        )
+
+    async def _fetch(self, path: str, target: DownloadTarget, progress: Callable[[int], None]) -> None:
+        def begin(info: ObjectInfo) -> int:
+            target.discard()
+            return target.open(self._describe(path, info))
+
+        outcome = await download(self._client, self._address(path), begin, progress=progress)
+        await run_in_thread(target.commit, outcome.verified)
+
+    async def _open(self, path: str, start: int | None, end: int | None) -> Reader:
+        stream = self._client.stream(self._address(path), start=start, end=end)
+        await stream.__aenter__()
+        return _S3Reader(self._describe(path, stream.info), stream)
+
+    async def _pages(self, folder: str, *, recursive: bool) -> Pages:
+        place = self._address(folder)
+        async for page in self._client.pages(place.bucket, place.key, delimiter=None if recursive else "/"):
+            entries = list(self._entries(folder, place.key, page))
+            yield sorted(entries, key=_path_bytes) if page.prefixes else entries
+
+    def _entries(self, folder: str, key: str, page: ListPage) -> Iterator[RemoteFile]:
+        for info in page.objects:
+            if not info.key.endswith("/"):
+                yield self._describe(folder + info.key.removeprefix(key), info)
+        for prefix in page.prefixes:
+            path = folder + prefix.removeprefix(key)
+            yield folder_entry(path, self._url_of(path))
+
+    async def _stat(self, path: str) -> RemoteFile:
+        return self._describe(path, await self._client.head(self._address(path), checksums=True))
+
+    async def _delete(self, path: str) -> bool:
+        await self._client.delete(self._address(path))
+        return True
+
+    async def _copy(self, source: str, target: str, *, overwrite: bool) -> None:
+        await copy_object(self._client, self._address(source), self._address(target), overwrite=overwrite)
+
+    async def _make_folder(self, path: str) -> None:
+        address = self._address(path)
+        await self._client.put(address, b"", {"ContentType": "application/x-directory"})
+
+    async def _presign(self, path: str, method: str, expires_in: float) -> str:
+        return await self._client.presign(self._address(path), method=method, expires_in=expires_in)
+
+    def _describe(self, path: str, info: ObjectInfo) -> RemoteFile:
+        file: RemoteFile = {
+            "name": base_name(path),
+            "path": path,
+            "size": info.size,
+            "last_modified": info.last_modified,
+            "url": self._url_of(path),
+        }
+        optional = {
+            "etag": info.etag,
+            "content_type": info.content_type,
+            "metadata": {key: value for key, value in info.metadata.items() if key not in (MTIME_KEY, MODE_KEY)},
+            "mtime": mtime_of(info.metadata),
+            "mode": mode_of(info.metadata),
+            "checksums": info.checksums,
+            "storage_class": info.storage_class,
+            "version_id": info.version_id,
+        }
+        file.update({key: value for key, value in optional.items() if value not in (None, {})})  # type: ignore[typeddict-item]  # each key has its own type
+        return file
+
+
+class _S3Reader(Reader):
+    def __init__(self, file: RemoteFile, stream: ObjectStream) -> None:
+        self.file = file
+        self._stream = stream
+
+    async def read(self) -> bytes:
+        return await self._stream.read()
+
+    async def aclose(self) -> None:
+        self._stream.close()
+
+
+def _path_bytes(file: RemoteFile) -> bytes:
+    return file["path"].encode()

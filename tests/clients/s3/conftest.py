@@ -1,0 +1,65 @@
+"""S3 runs on asyncio only: aioboto3 does."""
+
+import asyncio
+import os
+
+import pytest
+
+from quackcore_async.clients.s3 import S3Client
+from quackcore_async.retry import RetryPolicy
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.fixture
+def impatient():
+    """A policy that waits for nothing between its attempts."""
+    return RetryPolicy(jitter=lambda _ceiling: 0.0)
+
+
+@pytest.fixture
+async def scripted(scripted_s3, impatient):
+    """A client of the scripted server, with short parts' rules as S3 has them."""
+    async with S3Client(scripted_s3.endpoint.settings(), retry=impatient) as client:
+        yield client
+
+
+@pytest.fixture
+async def seaweed_client(seaweed):
+    async with S3Client(seaweed.settings()) as client:
+        yield client
+
+
+@pytest.fixture
+async def moto_client(moto_server):
+    async with S3Client(moto_server.settings()) as client:
+        yield client
+
+
+@pytest.fixture
+def make_file(tmp_path):
+    """Make a file of random bytes."""
+
+    def make(size: int, name: str = "file.bin"):
+        path = tmp_path / name
+        path.write_bytes(os.urandom(size))
+        return path
+
+    return make
+
+
+@pytest.fixture
+def no_new_tasks():
+    """Return a check that no task is running but those that were there."""
+    before: set[asyncio.Task] = set()
+
+    def check(*, begin: bool = False) -> None:
+        if begin:
+            before.update(asyncio.all_tasks())
+        else:
+            assert asyncio.all_tasks() - before == set()
+
+    return check

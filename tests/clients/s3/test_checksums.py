@@ -1,0 +1,58 @@
+import base64
+import hashlib
+import zlib
+
+import pytest
+
+from quackcore_async.clients.s3.checksums import digest_file, expectation_of
+from quackcore_async.clients.s3.objects import ObjectInfo, object_info
+
+CONTENT = b"some content" * 200_000
+
+
+def b64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+@pytest.mark.parametrize(
+    ("checksums", "etag"),
+    [
+        ({"crc32": b64(zlib.crc32(CONTENT).to_bytes(4, "big"))}, '"x-2"'),
+        ({"sha256": b64(hashlib.sha256(CONTENT).digest())}, '"x-2"'),
+        ({"sha1": b64(hashlib.sha1(CONTENT).digest())}, None),
+        ({}, f'"{hashlib.md5(CONTENT).hexdigest()}"'),
+        ({"crc64nvme": "AAAA"}, f'"{hashlib.md5(CONTENT).hexdigest()}"'),
+    ],
+)
+def test_the_checksum_of_a_file_is_that_which_the_service_keeps(tmp_path, checksums, etag):
+    path = tmp_path / "file"
+    path.write_bytes(CONTENT)
+    expectation = expectation_of(ObjectInfo("k", len(CONTENT), etag=etag, checksums=checksums))
+    assert expectation is not None
+    with path.open("rb") as file:
+        assert digest_file(file.fileno(), len(CONTENT), expectation) == expectation.digest
+
+
+@pytest.mark.parametrize(
+    "info",
+    [
+        ObjectInfo("k", 1, etag='"d41d8cd98f00b204e9800998ecf8427e-3"'),
+        ObjectInfo("k", 1, etag='"d41d8cd98f00b204e9800998ecf8427e"', encrypted=True),
+        ObjectInfo("k", 1, checksums={"crc32c": "AAAA"}),
+        ObjectInfo("k", 1),
+    ],
+)
+def test_no_checksum_is_expected_where_none_can_be_computed(info):
+    assert expectation_of(info) is None
+
+
+def test_the_checksum_of_checksums_is_not_taken_for_one_of_the_object():
+    answer = {"ContentLength": 1, "ChecksumCRC32": "AAAAAA==", "ChecksumType": "COMPOSITE"}
+    assert object_info("k", answer).checksums == {}
+    assert object_info("k", {"ContentLength": 1, "ChecksumSHA256": "AAAA-3"}).checksums == {}
+
+
+@pytest.mark.parametrize("answer", [{"ServerSideEncryption": "aws:kms"}, {"SSECustomerAlgorithm": "AES256"}])
+def test_an_entity_tag_under_foreign_keys_is_no_md5(answer):
+    assert object_info("k", {"ContentLength": 1, **answer}).encrypted
+    assert not object_info("k", {"ContentLength": 1, "ServerSideEncryption": "AES256"}).encrypted
