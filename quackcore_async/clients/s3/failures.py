@@ -1,7 +1,6 @@
 """Reading the errors of S3 and of the libraries below it: what is raised there becomes a `QuackError` here."""
 
 import email.utils
-import math
 import socket
 import ssl
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from quackcore_async.clients.s3 import meanings
 from quackcore_async.clients.s3.meanings import CLASSES, CODES, STATUSES, Meaning
 from quackcore_async.errors import QuackError
 from quackcore_async.results import register_foreign_errors, to_quack_error
+from quackcore_async.transport import retry_after_of
 
 __all__ = ["LIBRARIES", "classify", "meaning_of_class", "with_action"]
 
@@ -58,7 +58,7 @@ def _of_answer(exc: Exception) -> QuackError | None:
         code=meaning.code,
         retryable=meaning.retryable,
         status_code=status,
-        retry_after=_retry_after(headers),
+        retry_after=retry_after_of(headers),
         request_id=metadata.get("RequestId") or headers.get("x-amz-request-id"),
     )
 
@@ -92,31 +92,6 @@ def _clock_offset(headers: Mapping[str, str]) -> str:
         return ""
     seconds = (datetime.now(UTC) - served.astimezone(UTC)).total_seconds()
     return f"; this machine is {abs(seconds):.0f} seconds {'ahead' if seconds > 0 else 'behind'}"
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Read how long the service asks to wait: milliseconds in its own header, else RFC 9110 section 10.2.3."""
-    milliseconds = _number(headers.get("x-amz-retry-after"))
-    if milliseconds is not None:
-        return milliseconds / 1000
-    value = headers.get("retry-after")
-    seconds = _number(value)
-    if seconds is not None or not value:
-        return seconds
-    try:
-        until = email.utils.parsedate_to_datetime(value)
-        now = email.utils.parsedate_to_datetime(headers["date"]) if "date" in headers else datetime.now(UTC)
-        return max(0.0, (until - now).total_seconds())
-    except (ValueError, TypeError):
-        return None
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        value = float(text or "")
-    except ValueError:
-        return None
-    return value if math.isfinite(value) and value >= 0 else None
 
 
 def _of_library(exc: Exception) -> QuackError | None:

@@ -1,0 +1,253 @@
+"""One way to talk to any storage: to an object storage, and to one with the guide's four methods only."""
+
+import os
+import secrets
+import stat
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
+from contextlib import aclosing, suppress
+from functools import partial
+from typing import Any, TypeVar
+
+import anyio
+
+from quackcore_async.concurrency import run_in_thread, shielded
+from quackcore_async.errors import (
+    ConflictError,
+    ContractError,
+    ErrorKind,
+    IntegrityError,
+    InvalidNameError,
+    RemoteNotFoundError,
+    StorageError,
+)
+from quackcore_async.protocols import (
+    ByteStream,
+    DownloadResult,
+    ObjectStorageProtocol,
+    StorageCapabilities,
+    UploadOptions,
+    Verification,
+)
+from quackcore_async.protocols.core import StorageIntegrationProtocol
+from quackcore_async.results import IntegrationResult, service_name
+from quackcore_async.storage.names import PARTIAL_SUFFIX
+
+__all__ = ["StorageGateway", "gateway"]
+
+T = TypeVar("T")
+OnBytes = Callable[[int], None]
+
+
+class StorageGateway:
+    """An object storage, as the transfers see it: methods that return what is in the results, or raise.
+
+    Args:
+        storage: The storage.
+    """
+
+    def __init__(self, storage: ObjectStorageProtocol) -> None:
+        self.storage: StorageIntegrationProtocol = storage
+        self._storage = storage
+        self.name = service_name(storage)
+
+    @property
+    def capabilities(self) -> StorageCapabilities:
+        """What the storage can do beyond the four methods."""
+        return self._storage.capabilities
+
+    async def upload(
+        self, source: str, remote: str, *, overwrite: bool, options: UploadOptions | None, on_bytes: OnBytes | None
+    ) -> None:
+        """Upload a local file."""
+        method = self._storage.upload_file
+        _content(
+            await method(source, remote, overwrite=overwrite, options=options, progress=on_bytes), "upload_file"
+        )
+
+    async def download(
+        self, remote: str, path: str, *, size: int | None, overwrite: bool, on_bytes: OnBytes | None
+    ) -> Verification:
+        """Download to a local path, whole or not at all; say how far the bytes were checked."""
+        del size  # the storage itself checks the length
+        result = await self._storage.download_file(remote, path, overwrite=overwrite, progress=on_bytes)
+        _content(result, "download_file")
+        return result.verified if isinstance(result, DownloadResult) else "none"
+
+    async def stat(self, remote: str) -> Mapping[str, Any] | None:
+        """Look a file up; None when it is not there."""
+        try:
+            return _content(await self._storage.stat_file(remote), "stat_file")
+        except RemoteNotFoundError:
+            return None
+
+    async def delete(self, remote: str) -> bool:
+        """Delete a file; False when it was not there and the storage tells."""
+        return _content(await self._storage.delete_file(remote), "delete_file") is not False
+
+    async def folders_in(self, parent: str) -> frozenset[str]:
+        """Return the folders that lie directly in a folder."""
+        async with aclosing(self.iter_files(parent or None, recursive=False)) as files:
+            return frozenset([str(file["path"]).rstrip("/") async for file in files if file.get("is_folder")])
+
+    async def create_folder(self, folder: str) -> None:
+        """Create a folder."""
+        _content(await self.storage.create_folder(folder), "create_folder")
+
+    async def copy(self, source: str, target: str) -> None:
+        """Copy a file within the storage."""
+        _content(await self._storage.copy_file(source, target), "copy_file")
+
+    async def write_stream(self, remote: str, chunks: AsyncIterable[bytes]) -> None:
+        """Write a file from a stream."""
+        _content(await self._storage.write_stream(remote, chunks), "write_stream")
+
+    def open_read(self, remote: str) -> ByteStream:
+        """Open a file as a stream."""
+        return self._storage.open_read(remote)
+
+    async def iter_files(
+        self, folder: str | None, *, recursive: bool = True
+    ) -> AsyncGenerator[Mapping[str, Any], None]:
+        """Stream the files below a folder, or what lies directly in it."""
+        files = self._storage.iter_files(folder, recursive=recursive)
+        try:
+            async for file in files:
+                yield file
+        finally:
+            if isinstance(files, AsyncGenerator):
+                await files.aclose()
+
+    @property
+    def is_object_storage(self) -> bool:
+        """Whether it has more than the four methods."""
+        return True
+
+
+class _PlainGateway(StorageGateway):
+    """A storage with the guide's four methods only."""
+
+    def __init__(self, storage: StorageIntegrationProtocol) -> None:
+        self.storage = storage
+        self.name = service_name(storage)
+        self._listing: dict[str, Mapping[str, Any]] | None = None
+        self._listing_lock = anyio.Lock()
+
+    @property
+    def capabilities(self) -> StorageCapabilities:
+        return StorageCapabilities()
+
+    @property
+    def is_object_storage(self) -> bool:
+        return False
+
+    async def upload(
+        self, source: str, remote: str, *, overwrite: bool, options: UploadOptions | None, on_bytes: OnBytes | None
+    ) -> None:
+        if options is not None:
+            raise self._unsupported("takes no options for an upload")
+        if not overwrite and await self.stat(remote) is not None:
+            raise ConflictError(f"{remote} exists already", code="exists")
+        size = await run_in_thread(_regular_size, source)
+        _content(await self.storage.upload_file(source, remote), "upload_file")
+        if on_bytes is not None:
+            on_bytes(size)
+
+    async def download(
+        self, remote: str, path: str, *, size: int | None, overwrite: bool, on_bytes: OnBytes | None
+    ) -> Verification:
+        del overwrite  # whoever does not want it has looked before: these storages cannot
+        folder = os.path.dirname(path)  # noqa: PTH120 - names are data
+        partial_path = os.path.join(folder, f".{secrets.token_hex(8)}{PARTIAL_SUFFIX}")  # noqa: PTH118 - as above
+        await run_in_thread(partial(os.makedirs, folder, exist_ok=True))
+        try:
+            _content(await self.storage.download_file(remote, partial_path), "download_file")
+            found = await run_in_thread(_take_place, partial_path, path, remote, size)
+        finally:
+            await shielded(partial(run_in_thread, _remove, partial_path))
+        if on_bytes is not None:
+            on_bytes(found)
+        return "none" if size is None else "length"
+
+    async def stat(self, remote: str) -> Mapping[str, Any] | None:
+        async with self._listing_lock:
+            if self._listing is None:
+                self._listing = {str(file["path"]): file for file in await self._list(None)}
+        return self._listing.get(remote)
+
+    async def delete(self, remote: str) -> bool:
+        raise self._unsupported("cannot delete", remote)
+
+    async def copy(self, source: str, target: str) -> None:
+        raise self._unsupported(f"cannot copy to {target}", source)
+
+    async def write_stream(self, remote: str, chunks: AsyncIterable[bytes]) -> None:
+        del chunks
+        raise self._unsupported("cannot write a stream", remote)
+
+    def open_read(self, remote: str) -> ByteStream:
+        raise self._unsupported("cannot open a stream", remote)
+
+    async def iter_files(
+        self, folder: str | None, *, recursive: bool = True
+    ) -> AsyncGenerator[Mapping[str, Any], None]:
+        for file in await self._list(folder):
+            if recursive or file.get("is_folder"):
+                yield file
+
+    async def _list(self, folder: str | None) -> Sequence[Mapping[str, Any]]:
+        files = _content(await self.storage.list_files(folder), "list_files")
+        broken = next((file for file in files if not isinstance(file, Mapping) or not file.get("path")), None)
+        if broken is not None:
+            raise ContractError(f"{self.name}.list_files returned {broken!r}: a file is a mapping with a `path`")
+        return files
+
+    def _unsupported(self, what: str, remote: str = "") -> StorageError:
+        return StorageError(
+            f"the storage {self.name} {what} {remote}".rstrip()
+            + ": it has only the four methods of every storage",
+            kind=ErrorKind.UNSUPPORTED,
+            code="capability",
+        )
+
+
+def gateway(storage: object) -> StorageGateway:
+    """Return the gateway to a storage.
+
+    Raises:
+        ContractError: if it is no storage.
+    """
+    if isinstance(storage, ObjectStorageProtocol):
+        return StorageGateway(storage)
+    if isinstance(storage, StorageIntegrationProtocol):
+        return _PlainGateway(storage)
+    raise ContractError(f"{storage!r} is no storage: it lacks methods of StorageIntegrationProtocol")
+
+
+def _content(result: IntegrationResult[T], method: str) -> T:
+    if not isinstance(result, IntegrationResult):
+        raise ContractError(f"{method} returned {type(result).__name__}: a storage returns IntegrationResult")
+    return result.unwrap()
+
+
+def _regular_size(path: str) -> int:
+    found = os.stat(os.path.expanduser(path))  # noqa: PTH111, PTH116 - names are data
+    if not stat.S_ISREG(found.st_mode):
+        raise InvalidNameError(f"{path} is not a regular file", code="not_a_regular_file")
+    return found.st_size
+
+
+def _take_place(partial_path: str, path: str, remote: str, size: int | None) -> int:
+    try:
+        found = os.lstat(partial_path)
+    except FileNotFoundError:
+        raise ContractError(f"download_file said that it wrote {remote}, and did not") from None
+    if size is not None and found.st_size != size:
+        message = f"{remote} came as {found.st_size} bytes of {size}: download it again"
+        raise IntegrityError(message, code="truncated", retryable=True)
+    os.replace(partial_path, path)  # noqa: PTH105 - names are data
+    return found.st_size
+
+
+def _remove(path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)  # noqa: PTH108 - names are data

@@ -1,0 +1,46 @@
+from quackcore_async.transfer import check
+from tests.transfer.foreign import make_tree, read_tree
+
+
+async def test_every_difference_is_named_and_nothing_is_changed(here, there):
+    make_tree(here, {"same": b"1", "missing": b"2", "other": b"33"})
+    make_tree(there, {"same": b"1", "extra": b"2", "other": b"3"})
+    before = read_tree(here), read_tree(there)
+    report = (await check(here, there, checksum=True)).unwrap()
+    assert [(difference.path, difference.kind) for difference in report.differences] == [
+        ("extra", "extra"),
+        ("missing", "missing"),
+        ("other", "different"),
+    ]
+    assert (report.same, report.identical) == (1, False)
+    assert (read_tree(here), read_tree(there)) == before
+    assert report.to_dict()["identical"] is False
+
+
+async def test_trees_without_differences_are_identical(here, memory):
+    make_tree(here, {"a": b"x"})
+    await memory.write_bytes("p/a", b"x")
+    assert (await check(here, (memory, "p"), checksum=True)).unwrap().identical
+
+
+async def test_patterns_choose_what_is_compared(here, there):
+    make_tree(here, {"a.jpg": b"", "b.txt": b""})
+    make_tree(there, {"a.jpg": b""})
+    assert (await check(here, there, exclude=["*.txt"])).unwrap().identical
+
+
+async def test_a_file_that_cannot_be_compared_is_told_apart(foreign, here):
+    make_tree(here, {"a": b"x"})
+    foreign.files = {"a": b"y"}
+    report = (await check(here, (foreign, ""), checksum=True)).unwrap()
+    assert (report.unknown, report.differences[0].kind) == (1, "unknown")
+
+
+async def test_a_missing_source_is_a_failure(here, there):
+    assert not (await check(here / "gone", there)).success
+
+
+async def test_a_report_keeps_1000_differences_and_counts_all(here, there):
+    make_tree(here, {f"f{number}": b"" for number in range(1100)})
+    report = (await check(here, there)).unwrap()
+    assert (report.missing, len(report.differences)) == (1100, 1000)

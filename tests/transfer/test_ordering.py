@@ -1,0 +1,69 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quackcore_async.transfer.entries import Entry, path_key
+from quackcore_async.transfer.ordering import SortedListing
+
+ENTRY = st.builds(
+    Entry,
+    st.binary(max_size=6),
+    st.integers(0, 2**60),
+    st.none() | st.floats(0, 2e9),
+    st.none() | st.floats(0, 2e9),
+    st.none() | st.text(max_size=3),
+    st.none() | st.dictionaries(st.text(max_size=3), st.text(max_size=3), max_size=1),
+    st.text(max_size=4),
+)
+
+
+@given(st.lists(ENTRY, unique_by=lambda entry: entry.key, max_size=60), st.integers(1, 8))
+def test_any_order_comes_back_sorted(entries, run_entries):
+    listing = SortedListing(run_entries=run_entries)
+    listing.add(entries)
+    listing.flush()
+    expected = sorted(entries, key=lambda entry: entry.key)
+    assert list(listing) == expected
+    assert list(listing) == expected
+    assert listing.count == len(entries)
+    assert listing.in_order is (entries == expected)
+    listing.close()
+
+
+def test_an_ordered_listing_is_one_run_however_long():
+    listing = SortedListing(run_entries=10)
+    listing.add(Entry(b"%06d" % number) for number in range(1000))
+    listing.flush()
+    assert listing.in_order
+    assert len(listing._runs) == 1
+    listing.close()
+
+
+def test_a_path_that_is_listed_twice_comes_once():
+    listing = SortedListing(run_entries=2)
+    listing.add(Entry(key) for key in (b"a", b"b", b"a", b"a"))
+    listing.flush()
+    assert [entry.key for entry in listing] == [b"a", b"b"]
+    listing.close()
+
+
+async def test_it_takes_a_stream():
+    async def entries():
+        for key in (b"b", b"a", b"c"):
+            yield Entry(key)
+
+    listing = await SortedListing(run_entries=1).fill(entries())
+    assert [entry.key for entry in listing] == [b"a", b"b", b"c"]
+    listing.close()
+
+
+@pytest.mark.parametrize("path", ["ü/é", "a\udcff", "\ud800", "a\nb"])
+def test_any_name_has_a_key(path):
+    assert isinstance(path_key(path), bytes)
+    if path != "\ud800":
+        assert Entry(path_key(path)).path == path
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=4)))
+def test_keys_sort_as_utf_8_does(paths):
+    assert sorted(paths) == sorted(paths, key=path_key)

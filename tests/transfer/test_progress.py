@@ -1,0 +1,81 @@
+import anyio
+import pytest
+
+from quackcore_async.transfer import stream_upload_many, upload_many
+from quackcore_async.transfer.progress import ProgressReporter
+from tests.transfer.foreign import make_tree
+
+FILES = {f"f{number}": b"x" * number * 100_000 for number in range(8)}
+
+
+def check_forwards(events, files):
+    done = {}
+    for before, after in zip(events, events[1:], strict=False):
+        assert after.files_done >= before.files_done
+        assert after.bytes_done >= before.bytes_done
+    for event in events:
+        assert event.item_bytes >= done.get(event.item, 0)
+        done[event.item] = event.item_bytes
+    assert events[-1].phase == "done"
+    assert events[-1].files_done == events[-1].files_total == files
+
+
+async def test_events_go_forwards_to_the_end(storage, here):
+    make_tree(here, FILES)
+    events = []
+    await upload_many(storage, [here / name for name in FILES], progress=events.append)
+    check_forwards(events, len(FILES))
+    assert events[-1].bytes_done == sum(map(len, FILES.values()))
+
+
+async def test_a_coroutine_function_is_awaited(storage, here):
+    make_tree(here, FILES)
+    events = []
+
+    async def progress(event):
+        await anyio.lowlevel.checkpoint()
+        events.append(event)
+
+    await upload_many(storage, [here / name for name in FILES], progress=progress)
+    check_forwards(events, len(FILES))
+
+
+async def test_a_stream_awaits_a_coroutine_function_too(foreign, here):
+    make_tree(here, {"a": b"x"})
+    events = []
+
+    async def progress(event):
+        events.append(event)
+
+    inputs = ((here / "a", str(number)) for number in range(100))
+    outcomes = [outcome async for outcome in stream_upload_many(foreign, inputs, concurrency=2, progress=progress)]
+    assert len(outcomes) == 100
+    check_forwards(events, 100)
+    assert len(events) > 10
+
+
+@pytest.mark.parametrize("is_coroutine", [False, True])
+async def test_a_callback_that_raises_breaks_nothing_and_is_logged_once(memory, here, caplog, is_coroutine):
+    make_tree(here, FILES)
+
+    def plain(event):
+        raise ZeroDivisionError("broken callback")
+
+    async def coroutine(event):
+        raise ZeroDivisionError("broken callback")
+
+    result = await upload_many(
+        memory, [here / name for name in FILES], progress=coroutine if is_coroutine else plain
+    )
+    assert result.success
+    assert len([record for record in caplog.records if "progress callback" in record.message]) == 1
+
+
+def test_a_second_try_does_not_take_bytes_back():
+    events = []
+    reporter = ProgressReporter(events.append)
+    meter = reporter.meter("a", 10)
+    for done in (4, 8, 0, 2, 8, 10):
+        meter(done)
+    assert [event.item_bytes for event in events] == [4, 8, 10]
+    assert reporter.bytes_done == 10
