@@ -84,16 +84,16 @@ class Hooked(BaseAuthProvider):
         self.logins += 1
         if self.failure:
             raise self.failure
-        return Credentials(
-            f"login-{self.logins}", refresh_token="renewal-1", expires_at=int(self._clock()) + 3600
-        )
+        return Credentials(f"login-{self.logins}", refresh_token="renewal-1", expires_at=int(self._clock()) + 3600)
 
     async def _refresh(self, credentials: Credentials) -> Credentials:
         self.refreshes += 1
         if self.failure:
             raise self.failure
         renewal = f"{credentials.refresh_token}+" if self.rotates else None
-        return Credentials(f"refresh-{self.refreshes}", refresh_token=renewal, expires_at=int(self._clock()) + 3600)
+        return Credentials(
+            f"refresh-{self.refreshes}", refresh_token=renewal, expires_at=int(self._clock()) + 3600
+        )
 
 
 async def test_a_thousand_refreshes_at_once_are_one():
@@ -270,14 +270,13 @@ async def test_a_cancelled_scope_does_not_cut_a_refresh_short():
     async def follow() -> None:
         results.append(await provider.refresh_credentials())
 
-    async with anyio.create_task_group() as group:
-        async with anyio.create_task_group() as leading:
-            leading.start_soon(provider.refresh_credentials)
-            await anyio.wait_all_tasks_blocked()
-            group.start_soon(follow)
-            await anyio.wait_all_tasks_blocked()
-            leading.cancel_scope.cancel()
-            group.start_soon(_set_soon, provider.gate)
+    async with anyio.create_task_group() as group, anyio.create_task_group() as leading:
+        leading.start_soon(provider.refresh_credentials)
+        await anyio.wait_all_tasks_blocked()
+        group.start_soon(follow)
+        await anyio.wait_all_tasks_blocked()
+        leading.cancel_scope.cancel()
+        group.start_soon(_set_soon, provider.gate)
     assert provider.refreshes == 1
     assert results[0].token == "refresh-1"
     assert provider.generation == 1

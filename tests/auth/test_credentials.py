@@ -12,7 +12,9 @@ SENTINEL = "S3CR3T-value-1"
 
 
 def test_it_reads_as_a_mapping_under_both_names():
-    credentials = Credentials(SENTINEL, refresh_token="r", expires_at="2030-01-01T00:00:00Z", extra={"account": "a"})
+    credentials = Credentials(
+        SENTINEL, refresh_token="r", expires_at="2030-01-01T00:00:00Z", extra={"account": "a"}
+    )
     assert credentials["token"] == credentials["access_token"] == SENTINEL
     assert credentials["expires_at"] == credentials["expiry"] == 1893456000
     assert credentials.get("refresh_token") == "r"

@@ -495,3 +495,13 @@ async def test_a_configuration_can_be_given_in_place_of_a_file():
     integration = Hooked(config={"region": "north"})
     await integration.initialize()
     assert integration.config == {"region": "north"}
+
+
+async def test_a_raw_error_of_botocore_gets_its_kind():
+    from botocore.exceptions import ClientError, NoCredentialsError
+
+    missing = ClientError(
+        {"Error": {"Code": "NoSuchKey"}, "ResponseMetadata": {"HTTPStatusCode": 404}}, "GetObject"
+    )
+    assert (await Hooked([missing]).initialize()).error_info.kind is ErrorKind.NOT_FOUND
+    assert (await Hooked([NoCredentialsError()]).initialize()).error_info.kind is ErrorKind.AUTH_REQUIRED

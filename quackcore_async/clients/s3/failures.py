@@ -5,18 +5,16 @@ import socket
 import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
+from quackcore_async.clients.libraries import S3_LIBRARIES
 from quackcore_async.clients.s3 import meanings
 from quackcore_async.clients.s3.meanings import CLASSES, CODES, STATUSES, Meaning
 from quackcore_async.errors import QuackError
-from quackcore_async.results import register_foreign_errors, to_quack_error
+from quackcore_async.results import to_quack_error
 from quackcore_async.transport import retry_after_of
 
-__all__ = ["LIBRARIES", "classify", "meaning_of_class", "with_action"]
-
-LIBRARIES: Final = ("botocore", "aiobotocore", "aiohttp", "boto3", "aioboto3", "aiohappyeyeballs")
-"""Top-level packages whose exceptions this gate knows."""
+__all__ = ["classify", "error_from_libraries", "meaning_of_class", "with_action"]
 
 
 def meaning_of_class(name: str) -> Meaning | None:
@@ -28,10 +26,15 @@ def classify(exc: Exception) -> QuackError:
     """Return the error that an exception of the S3 libraries stands for, with the exception as its cause."""
     if isinstance(exc, QuackError):
         return exc
-    error = _known(exc) or to_quack_error(exc)
+    error = error_from_libraries(exc) or to_quack_error(exc)
     if error.__cause__ is None:
         error.__cause__ = exc
     return error
+
+
+def error_from_libraries(exc: Exception) -> QuackError | None:
+    """Return the error that an exception of the S3 libraries stands for, None when it is none of theirs."""
+    return _of_answer(exc) or _of_library(exc)
 
 
 def with_action(error: QuackError, action: str) -> QuackError:
@@ -114,7 +117,7 @@ def _of_library(exc: Exception) -> QuackError | None:
 
 
 def _by_class(exc: Exception) -> Meaning | None:
-    if not any(base.__module__.partition(".")[0] in LIBRARIES for base in type(exc).__mro__):
+    if not any(base.__module__.partition(".")[0] in S3_LIBRARIES for base in type(exc).__mro__):
         return None
     behind = getattr(exc, "os_error", None) or exc.__cause__
     if isinstance(behind, ssl.SSLError):
@@ -127,11 +130,3 @@ def _by_class(exc: Exception) -> Meaning | None:
 
 def _sentence(reason: str, meaning: Meaning) -> str:
     return f"{reason}; {meaning.advice}" if meaning.advice else reason
-
-
-def _known(exc: Exception) -> QuackError | None:
-    return _of_answer(exc) or _of_library(exc)
-
-
-for _library in LIBRARIES:
-    register_foreign_errors(_library, _known)

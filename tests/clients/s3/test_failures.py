@@ -8,7 +8,8 @@ import botocore.exceptions
 import botocore.parsers
 import pytest
 
-from quackcore_async.clients.s3.failures import LIBRARIES, classify, meaning_of_class
+from quackcore_async.clients.libraries import S3_LIBRARIES
+from quackcore_async.clients.s3.failures import classify, meaning_of_class
 from quackcore_async.errors import ErrorKind
 from quackcore_async.results import to_quack_error
 
@@ -17,7 +18,7 @@ K = ErrorKind
 
 def exception_classes(module):
     for name, value in vars(module).items():
-        if inspect.isclass(value) and issubclass(value, Exception) and value.__module__.split(".")[0] in LIBRARIES:
+        if inspect.isclass(value) and issubclass(value, Exception) and value.__module__.split(".")[0] in S3_LIBRARIES:
             yield name, value
 
 
