@@ -19,7 +19,6 @@ from quackcore_async.clients.s3 import (
     upload_stream,
 )
 from quackcore_async.clients.s3.attributes import MODE_KEY, MTIME_KEY, mode_of, mtime_of
-from quackcore_async.concurrency import run_in_thread
 from quackcore_async.errors import LifecycleError
 from quackcore_async.protocols import RemoteFile, StorageCapabilities
 from quackcore_async.protocols.core import AuthProviderProtocol, ConfigProviderProtocol
@@ -177,8 +176,7 @@ class S3Storage(BaseStorageIntegration):
             target.discard()
             return target.open(self._describe(path, info))
 
-        outcome = await download(self._client, self._address(path), begin, progress=progress)
-        await run_in_thread(target.commit, outcome.verified)
+        await download(self._client, self._address(path), begin, target.commit, progress=progress)
 
     async def _open(self, path: str, start: int | None, end: int | None) -> Reader:
         stream = self._client.stream(self._address(path), start=start, end=end)

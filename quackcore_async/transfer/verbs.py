@@ -163,9 +163,10 @@ class Downloads(Verb):
 
     async def _download(self, item: DownloadItem, path: str, meter: ItemMeter) -> Done:
         overwrite = self._overwrite if item.overwrite is None else item.overwrite
+        found = None
         if item.local is None:
             found = await run_in_thread(partial(self._folder.prepare, path, create=not self._dry_run))
-        else:
+        elif overwrite is not True:
             found = await run_in_thread(_stat_or_none, path)
         if found is not None and overwrite is not True:
             if overwrite is False:

@@ -1,8 +1,7 @@
 import pytest
 from pydantic import TypeAdapter
 
-from quackcore_async.protocols import RemoteFile, StorageCapabilities, UploadOptions
-from quackcore_async.protocols import remote_id_of
+from quackcore_async.protocols import RemoteFile, StorageCapabilities, UploadOptions, remote_id_of
 from quackcore_async.results import IntegrationResult
 
 FILE: RemoteFile = {

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Literal
 
 from quackcore_async.clients.s3.checksums import Expectation, Hasher, digest_file, expectation_of
@@ -42,6 +43,7 @@ async def download(
     client: S3Client,
     address: S3Address,
     begin: Callable[[ObjectInfo], int],
+    finish: Callable[[Verified], None],
     *,
     version_id: str | None = None,
     progress: ProgressCallback | None = None,
@@ -55,6 +57,8 @@ async def download(
         address: The object.
         begin: Called in a worker thread when the object was found; returns the descriptor of an empty file, open
             for reading and writing. Called once more when the download begins again.
+        finish: Called in a worker thread when all bytes are there and checked; for a small object in the same one
+            that began it.
         version_id: Which version.
         progress: Told the bytes that are written; over a second beginning it stays where it was.
 
@@ -66,13 +70,14 @@ async def download(
     """
     check_key(address.key)
     told = _Monotonic(progress)
+    attempt = partial(_Download, client, address, begin, finish, version_id=version_id, progress=told.add)
     try:
-        return await _Download(client, address, begin, version_id, told.add).run()
+        return await attempt().run()
     except ConflictError as error:
         if error.code != "changed":
             raise
     told.restart()
-    return await _Download(client, address, begin, version_id, told.add).run()
+    return await attempt().run()
 
 
 class _Monotonic:
@@ -101,12 +106,15 @@ class _Download:
         client: S3Client,
         address: S3Address,
         begin: Callable[[ObjectInfo], int],
+        finish: Callable[[Verified], None],
+        *,
         version_id: str | None,
         progress: Callable[[int], None],
     ) -> None:
         self._client = client
         self._address = address
         self._begin = begin
+        self._finish = finish
         self._fd = -1
         self._version_id = version_id
         self._progress = progress
@@ -124,20 +132,26 @@ class _Download:
             await self._write(first, None)
         await self._write_rest(info)
         info = await self._with_checksums(info)
-        expectation = expectation_of(info)
-        if expectation is None:
-            return Downloaded(info, "length")
-        self._compare(expectation, await run_in_thread(digest_file, self._fd, info.size, expectation))
-        return Downloaded(info, "full")
+        return Downloaded(info, await run_in_thread(self._settle_parts, info))
 
     async def _run_whole(self, info: ObjectInfo, stream: ObjectStream) -> Downloaded:
         expectation = expectation_of(info)
         hasher = expectation.hasher() if expectation is not None else None
-        await self._write(stream, hasher)
-        if expectation is None or hasher is None:
-            return Downloaded(info, "length")
-        self._compare(expectation, hasher.digest())
-        return Downloaded(info, "full")
+        await self._write(stream, hasher, last=lambda: self._settle(expectation, hasher.digest() if hasher else b""))
+        return Downloaded(info, "length" if expectation is None else "full")
+
+    def _settle_parts(self, info: ObjectInfo) -> Verified:
+        expectation = expectation_of(info)
+        digest = digest_file(self._fd, info.size, expectation) if expectation is not None else b""
+        return self._settle(expectation, digest)
+
+    def _settle(self, expectation: Expectation | None, digest: bytes) -> Verified:
+        """Compare the bytes with what the service keeps, and let the file be taken."""
+        if expectation is not None:
+            self._compare(expectation, digest)
+        verified: Verified = "length" if expectation is None else "full"
+        self._finish(verified)
+        return verified
 
     async def _write_rest(self, info: ObjectInfo) -> None:
         parts = parts_of(info.size, self._part_size)
@@ -164,8 +178,10 @@ class _Download:
         self._fd = self._begin(info)
         os.ftruncate(self._fd, info.size)
 
-    async def _write(self, stream: ObjectStream, hasher: Hasher | None) -> None:
-        """Write a stream to its place in the file, about a MiB at a time."""
+    async def _write(
+        self, stream: ObjectStream, hasher: Hasher | None, last: Callable[[], object] | None = None
+    ) -> None:
+        """Write a stream to its place in the file, about a MiB at a time, and do `last` in the last thread."""
         offset = stream.start
         chunks: list[bytes] = []
         pending = 0
@@ -177,19 +193,27 @@ class _Download:
                 chunks.append(chunk)
                 pending += len(chunk)
             if pending >= _FLUSH or len(chunks) >= _MAX_CHUNKS or not more:
-                if chunks or self._fd < 0:
-                    await run_in_thread(self._flush, stream.info, chunks, offset, hasher)
+                await run_in_thread(self._flush, stream.info, chunks, offset, hasher, None if more else last)
                 self._progress(pending)
                 offset += pending
                 chunks, pending = [], 0
 
-    def _flush(self, info: ObjectInfo, chunks: list[bytes], offset: int, hasher: Hasher | None) -> None:
+    def _flush(
+        self,
+        info: ObjectInfo,
+        chunks: list[bytes],
+        offset: int,
+        hasher: Hasher | None,
+        last: Callable[[], object] | None,
+    ) -> None:
         if self._fd < 0:
             self._open(info)
         if hasher is not None:
             for chunk in chunks:
                 hasher.update(chunk)
         _write_at(self._fd, chunks, offset)
+        if last is not None:
+            last()
 
     async def _with_checksums(self, info: ObjectInfo) -> ObjectInfo:
         """Ask for the service's checksums where the entity tag is none."""

@@ -18,7 +18,11 @@ K = ErrorKind
 
 def exception_classes(module):
     for name, value in vars(module).items():
-        if inspect.isclass(value) and issubclass(value, Exception) and value.__module__.split(".")[0] in S3_LIBRARIES:
+        if (
+            inspect.isclass(value)
+            and issubclass(value, Exception)
+            and value.__module__.split(".")[0] in S3_LIBRARIES
+        ):
             yield name, value
 
 

@@ -204,7 +204,12 @@ async def test_a_download_goes_on_after_the_last_byte_that_came(
 
     scripted_s3.script = script
     with (tmp_path / "out").open("w+b") as out:
-        outcome = await download(scripted, scripted_s3.endpoint.address("key"), lambda _info: out.fileno())
+        outcome = await download(
+            scripted,
+            scripted_s3.endpoint.address("key"),
+            lambda _info: out.fileno(),
+            finish=lambda _verified: None,
+        )
     assert (tmp_path / "out").read_bytes() == content
     assert outcome.info.size == len(content)
     gets = [request for request in scripted_s3.requests if request.operation == "GetObject"]
@@ -262,7 +267,11 @@ async def test_an_object_replaced_between_ranges_is_begun_again_and_never_mixed(
     told = []
     with (tmp_path / "out").open("w+b") as out:
         outcome = await download(
-            scripted, scripted_s3.endpoint.address("key"), lambda _info: out.fileno(), progress=told.append
+            scripted,
+            scripted_s3.endpoint.address("key"),
+            lambda _info: out.fileno(),
+            finish=lambda _verified: None,
+            progress=told.append,
         )
     assert (tmp_path / "out").read_bytes() == new
     assert outcome.info.etag == '"new"'
@@ -277,7 +286,12 @@ async def test_an_object_replaced_twice_is_a_conflict(scripted_s3, scripted, tmp
 
     scripted_s3.script = script
     with (tmp_path / "out").open("w+b") as out, pytest.raises(ConflictError) as caught:
-        await download(scripted, scripted_s3.endpoint.address("key"), lambda _info: out.fileno())
+        await download(
+            scripted,
+            scripted_s3.endpoint.address("key"),
+            lambda _info: out.fileno(),
+            finish=lambda _verified: None,
+        )
     assert caught.value.code == "changed"
 
 
@@ -292,7 +306,12 @@ async def test_a_range_that_is_not_the_one_asked_for_is_refused(scripted_s3, scr
 async def test_wrong_bytes_are_found_by_their_checksum(scripted_s3, scripted, tmp_path):
     scripted_s3.put("key", b"damaged", '"d41d8cd98f00b204e9800998ecf8427e"')
     with (tmp_path / "out").open("w+b") as out, pytest.raises(IntegrityError) as caught:
-        await download(scripted, scripted_s3.endpoint.address("key"), lambda _info: out.fileno())
+        await download(
+            scripted,
+            scripted_s3.endpoint.address("key"),
+            lambda _info: out.fileno(),
+            finish=lambda _verified: None,
+        )
     assert caught.value.kind is ErrorKind.CORRUPTED
 
 
@@ -515,7 +534,12 @@ async def test_a_download_of_a_missing_object_says_so_and_writes_nothing(scripte
     path = tmp_path / "precious"
     path.write_bytes(b"precious")
     with path.open("r+b") as out, pytest.raises(RemoteNotFoundError):
-        await download(scripted, scripted_s3.endpoint.address("missing"), lambda _info: out.fileno())
+        await download(
+            scripted,
+            scripted_s3.endpoint.address("missing"),
+            lambda _info: out.fileno(),
+            finish=lambda _verified: None,
+        )
     assert path.read_bytes() == b"precious"
 
 

@@ -37,7 +37,9 @@ PART = 8 * MIB
 async def downloaded(client, address, tmp_path, **options):
     path = tmp_path / "downloaded"
     with path.open("w+b") as out:
-        outcome = await download(client, address, lambda _info: out.fileno(), **options)
+        outcome = await download(
+            client, address, lambda _info: out.fileno(), finish=lambda _verified: None, **options
+        )
     return path.read_bytes(), outcome
 
 
@@ -317,6 +319,7 @@ async def test_a_cancelled_download_leaves_no_task_and_the_client_usable(
             seaweed_client,
             seaweed.address("key"),
             lambda _info: out.fileno(),
+            finish=lambda _verified: None,
             progress=lambda _done: scope.cancel(),
         )
     assert scope.cancelled_caught

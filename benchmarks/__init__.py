@@ -1,0 +1,1 @@
+"""What the package costs, measured beside what people would use otherwise."""

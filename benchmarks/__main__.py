@@ -1,0 +1,27 @@
+"""`python -m benchmarks [--quick] [NAME ...]`: run the benchmarks and print their tables."""
+
+import argparse
+import importlib
+
+from benchmarks.report import machine, print_table
+
+NAMES = ("import_time", "bring_up", "sync_memory", "small_objects", "large_object", "stalled_link")
+
+
+def main() -> None:
+    """Run the named benchmarks, or all of them."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(NAMES)}; all without a name")
+    parser.add_argument("--quick", action="store_true", help="small sizes: to see that it runs, not to quote")
+    options = parser.parse_args()
+    unknown = sorted(set(options.names) - set(NAMES))
+    if unknown:
+        parser.error(f"no benchmark is called {', '.join(unknown)}: there are {', '.join(NAMES)}")
+    print(machine())
+    for name in options.names or NAMES:
+        for table in importlib.import_module(f"benchmarks.{name}").run(quick=options.quick):
+            print_table(table)
+
+
+if __name__ == "__main__":
+    main()
