@@ -63,7 +63,6 @@ class Storages:
     def __init__(self) -> None:
         self._opened: dict[tuple[str, str], ObjectStorageProtocol] = {}
         self._registry = IntegrationRegistry()
-        self._configured = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -136,9 +135,7 @@ class Storages:
 
     async def _make_instance(self, location: Location) -> ObjectStorageProtocol:
         name = location.host
-        if not self._configured:
-            await self._registry.configure()
-            self._configured = True
+        await self._registry.configure(names=[name])
         integration = self._registry.get_integration(name)
         if integration is None and name in _SECTIONS:
             integration = _of_section(name)

@@ -20,16 +20,16 @@ BUILT_IN: Final = {
 """What `use` may name of this package; anything else is the name of an entry point."""
 
 
-async def make_instances(config_path: str | None) -> list[tuple[IntegrationProtocol, str]]:
-    """Make every instance that the file lists, with a phrase that says where it comes from.
+async def make_instances(
+    config_path: str | None, wanted: Callable[[str], bool]
+) -> list[tuple[IntegrationProtocol, str]]:
+    """Make the instances of the file whose names are wanted, each with a phrase that says where it is from.
 
     Raises:
         ConfigError: if the file or an instance cannot be used.
     """
-    listed = await list_instances(config_path)
-    return [
-        (await run_in_thread(_make, entry), f"{entry.path}, instance {entry.name!r}") for entry in listed.values()
-    ]
+    listed = [entry for name, entry in (await list_instances(config_path)).items() if wanted(name)]
+    return [(await run_in_thread(_make, entry), f"{entry.path}, instance {entry.name!r}") for entry in listed]
 
 
 def _make(entry: ConfiguredInstance) -> IntegrationProtocol:

@@ -122,17 +122,21 @@ class IntegrationRegistry:
             lambda: {id(entry.integration): entry.integration for entry in self._entries.values()},
         )
 
-    async def configure(self, config_path: str | None = None) -> list[IntegrationProtocol]:
+    async def configure(
+        self, config_path: str | None = None, *, names: Iterable[str] | None = None
+    ) -> list[IntegrationProtocol]:
         """Make and register the instances that a configuration file lists under `integrations:`.
 
         Args:
             config_path: The file; None looks in the usual places.
+            names: Which ones; None is all.
 
         Raises:
-            ConfigError: if the file or one of its instances cannot be used; then none is registered.
+            ConfigError: if the file or one of these instances cannot be used; then none is registered.
             DuplicateIntegrationError: if another integration has the name of an instance.
         """
-        made = await make_instances(config_path)
+        chosen = None if names is None else {_normalized(name) for name in names}
+        made = await make_instances(config_path, lambda name: chosen is None or _normalized(name) in chosen)
         for integration, origin in made:
             self._refuse_duplicate(integration.name, origin, None)
         for integration, origin in made:

@@ -22,6 +22,8 @@ _KINDS: Final[dict[int, tuple[ErrorKind, str]]] = {
     501: (ErrorKind.UNSUPPORTED, "not_implemented"),
 }
 _RETRYABLE: Final = frozenset({408, 429, 500, 502, 503, 504})
+_TOO_MANY: Final = 429
+_UNAVAILABLE: Final = 503
 _SERVER_ERRORS_FROM: Final = 500
 _CLIENT_ERRORS_FROM: Final = 400
 _LONGEST_NUMBER: Final = 20  # digits: enough for any wait, too few to be costly to read
@@ -38,18 +40,20 @@ def error_from_status(
         status: The HTTP status.
         message: What was asked for and what came back, without secrets.
         headers: The response's headers, with lower-case or case-insensitive names.
-        idempotent: Whether the request may be sent again without harm; when not, only 429 is retryable, as it was
-            refused (RFC 6585 section 4).
+        idempotent: Whether the request may be sent again without harm. When not, only what was refused is
+            retryable: 429 (RFC 6585 section 4), and 503 with a `Retry-After` (RFC 9110 section 15.6.4).
     """
     kind, code = _KINDS.get(status) or _family(status)
+    retry_after = retry_after_of(headers) if headers else None
+    refused = status == _TOO_MANY or (status == _UNAVAILABLE and retry_after is not None)
     return ResponseError(
         message,
         kind=kind,
         code=code,
-        retryable=status in _RETRYABLE and (idempotent or status == 429),  # noqa: PLR2004 - named above
-        indeterminate=status >= _SERVER_ERRORS_FROM and not idempotent,
+        retryable=status in _RETRYABLE and (idempotent or refused),
+        indeterminate=status >= _SERVER_ERRORS_FROM and not idempotent and not refused,
         status_code=status,
-        retry_after=retry_after_of(headers) if headers else None,
+        retry_after=retry_after,
     )
 
 

@@ -51,6 +51,7 @@ def test_a_status_decides_the_kind(status: int, kind: ErrorKind, retryable: bool
 
 def test_a_request_that_may_not_be_sent_twice_is_retried_only_when_it_was_refused():
     assert to_quack_error(_status_error("POST", 429)).retryable
+    assert to_quack_error(_status_error("POST", 503, {"Retry-After": "2"})).retryable
     failed = to_quack_error(_status_error("POST", 503))
     assert not failed.retryable
     assert failed.indeterminate
@@ -139,6 +140,7 @@ async def _error_of(url: str, method: str = "GET"):
     return to_quack_error(caught.value)
 
 
-def _status_error(method: str, status: int) -> httpx.HTTPStatusError:
+def _status_error(method: str, status: int, headers: dict[str, str] | None = None) -> httpx.HTTPStatusError:
     request = httpx.Request(method, "https://example.test/")
-    return httpx.HTTPStatusError("no", request=request, response=httpx.Response(status, request=request))
+    response = httpx.Response(status, headers=headers, request=request)
+    return httpx.HTTPStatusError("no", request=request, response=response)

@@ -137,7 +137,11 @@ class _Download:
     async def _run_whole(self, info: ObjectInfo, stream: ObjectStream) -> Downloaded:
         expectation = expectation_of(info)
         hasher = expectation.hasher() if expectation is not None else None
-        await self._write(stream, hasher, last=lambda: self._settle(expectation, hasher.digest() if hasher else b""))
+
+        def settle() -> Verified:
+            return self._settle(expectation, hasher.digest() if hasher is not None else b"")
+
+        await self._write(stream, hasher, last=settle)
         return Downloaded(info, "length" if expectation is None else "full")
 
     def _settle_parts(self, info: ObjectInfo) -> Verified:
