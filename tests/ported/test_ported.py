@@ -148,9 +148,7 @@ async def test_a_stored_token_is_taken_up_again(example: ModuleType, service: Se
     assert len(service.requests) == 1
 
 
-async def test_a_wrong_password_is_a_login_that_is_needed(
-    example: ModuleType, monkeypatch: pytest.MonkeyPatch
-):
+async def test_a_wrong_password_is_a_login_that_is_needed(example: ModuleType, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("EXAMPLE_SERVICE_PASSWORD", "wrong")
     integration = example.create_integration()
     result = await integration.list_resources("things")

@@ -22,7 +22,7 @@ class S3Endpoint:
     def address(self, key: str) -> S3Address:
         return S3Address(self.bucket, key)
 
-    def settings(self, **changes) -> S3Settings:
+    def settings(self, **changes: Any) -> S3Settings:
         keys = S3Keys(self.access_key_id, Secret(self.secret_access_key))
         return S3Settings(**{"region": "us-east-1", "endpoint_url": self.url, "keys": keys, **changes})
 

@@ -52,8 +52,7 @@ def answers(port: int) -> bool:
 def seaweed_server(folder: Path) -> Iterator[S3Endpoint]:
     """Run `weed server -s3` with all its data below `folder`; it is killed at the end: SIGTERM takes 15 seconds."""
     ports = free_ports(8)
-    names = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc")
-    names += ("filer.port", "filer.port.grpc", "s3.port", "s3.port.grpc")
+    names = [f"{part}.port{kind}" for part in ("master", "volume", "filer", "s3") for kind in ("", ".grpc")]
     s3_port = ports[names.index("s3.port")]
     endpoint = S3Endpoint(f"http://127.0.0.1:{s3_port}")
     data = folder / "data"
