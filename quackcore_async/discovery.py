@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import logging
 import math
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -12,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 import anyio
 
-from quackcore_async.concurrency import for_each, run_in_thread
-from quackcore_async.errors import ContractError, DiscoveryError, TimedOutError
+from quackcore_async.concurrency import comes_from_outside, for_each, own_error, run_in_daemon, run_in_thread
+from quackcore_async.errors import ContractError, DiscoveryError, QuackError, TimedOutError
 from quackcore_async.protocols.core import (
     IntegrationProtocol,
     contract_violations,
@@ -37,6 +38,8 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
 
 GROUPS: Final = ("quackcore_async.integrations", "quackcore.integrations", "quack-core.integrations")
 """Entry-point groups that are read: this package's own, and the two spellings of the synchronous framework."""
@@ -144,20 +147,32 @@ async def discover(accept: Accept, *, timeout: float) -> DiscoveryReport:  # noq
     report = DiscoveryReport()
 
     async def load(index: int, entry: "EntryPoint") -> None:
-        origin = _info(entry).origin
-        try:
-            instance = await _contained(lambda: _instance(entry.load, origin), timeout, origin)
+        info = _info(entry)
+
+        async def take_up() -> None:
+            instance = await _instance(entry.load, info.origin)
             complaints = list(contract_violations(instance, protocol_of(instance)))
             if complaints:
-                report.skipped[entry.name] = "; ".join(complaints)
+                _note(report.skipped, info, "; ".join(complaints))
             else:
-                found[index] = accept(instance, origin)
+                found[index] = accept(instance, info.origin)
+
+        try:
+            await _contained(take_up, timeout, info.origin)
+        except QuackError as error:
+            _note(report.failed, info, str(error))
         except Exception as exc:  # noqa: BLE001 - a broken plugin is a value in the report
-            report.failed[entry.name] = scrub(str(exc) or type(exc).__name__)
+            _note(report.failed, info, f"{info.origin} cannot be loaded: {type(exc).__name__}: {exc}")
 
     await for_each(load, entries, max_concurrency=_PARALLEL_IMPORTS)
     report.loaded = _unique(found)
     return report
+
+
+def _note(reasons: dict[str, str], info: EntryPointInfo, reason: str) -> None:
+    """Note a reason under the name of the entry point; under a longer one when two distributions use that name."""
+    name = f"{info.name} of {info.distribution}" if info.name in reasons else info.name
+    reasons[name] = scrub(reason)
 
 
 async def load_module(path: str, accept: Accept, registered: Callable[[], Mapping[int, Any]]) -> DiscoveryReport:
@@ -176,7 +191,7 @@ async def load_module(path: str, accept: Accept, registered: Callable[[], Mappin
     """
     earlier = set(registered())
     try:
-        module = await run_in_thread(_plugin_call, partial(importlib.import_module, path), path)
+        module = await run_in_daemon(partial(_plugin_call, partial(importlib.import_module, path), path))
     except Exception as exc:
         raise DiscoveryError(f"cannot import {path}: {scrub(str(exc) or type(exc).__name__)}") from exc
     report = DiscoveryReport()
@@ -199,12 +214,10 @@ async def _contained(operation: Callable[[], Awaitable[T]], timeout: float, orig
     try:
         with anyio.move_on_after(None if timeout == math.inf else timeout):
             return await operation()
-    except SystemExit as exc:
-        raise DiscoveryError(f"{origin} called sys.exit({exc.code!r})") from exc
-    except anyio.get_cancelled_exc_class() as exc:
-        if anyio.current_effective_deadline() == -math.inf:
+    except BaseException as exc:
+        if isinstance(exc, Exception) or comes_from_outside(exc):
             raise
-        raise DiscoveryError(f"{origin} cancelled itself") from exc
+        raise DiscoveryError(str(own_error(origin, exc))) from exc
     raise TimedOutError(f"{origin} did not load within {timeout:g} seconds")
 
 
@@ -221,7 +234,7 @@ async def _instance(load: Callable[[], Any], origin: str) -> object:
             target = target()
         return (target() if isinstance(target, type) else target,)
 
-    (made,) = await run_in_thread(_plugin_call, make, origin, abandon_on_cancel=True)
+    (made,) = await run_in_daemon(partial(_plugin_call, make, origin))
     if inspect.isawaitable(made):
         made = await made
     if not _has_members(made):
@@ -279,18 +292,34 @@ def _without_repeats() -> Iterator["EntryPoint"]:
 
     seen: set[tuple[str, str]] = set()
     for group in GROUPS:
-        for entry in importlib.metadata.entry_points(group=group):
+        try:
+            entries: Iterable[EntryPoint] = importlib.metadata.entry_points(group=group)
+        except Exception:  # noqa: BLE001 - one distribution's malformed file hides the others
+            entries = [entry for entry in _readable_entry_points() if entry.group == group]
+        for entry in entries:
             if (entry.name, entry.value) not in seen:
                 seen.add((entry.name, entry.value))
                 yield entry
 
 
+def _readable_entry_points() -> Iterator["EntryPoint"]:
+    import importlib.metadata
+
+    for distribution in importlib.metadata.distributions():
+        try:
+            yield from distribution.entry_points
+        except Exception as exc:  # noqa: BLE001 - whatever the parser stumbles over
+            logger.warning("the entry points of %s cannot be read: %s", distribution.name, exc)
+
+
 def _info(entry: "EntryPoint") -> EntryPointInfo:
-    distribution = entry.dist
+    name = version = None
+    with suppress(Exception):  # a distribution may lack its metadata
+        name, version = (entry.dist.name, entry.dist.version) if entry.dist else (None, None)
     return EntryPointInfo(
         name=entry.name,
         value=entry.value,
         group=entry.group,
-        distribution=distribution.name if distribution else "unknown",
-        version=distribution.version if distribution else "unknown",
+        distribution=name or "unknown",
+        version=version or "unknown",
     )

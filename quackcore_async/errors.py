@@ -33,6 +33,8 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import ClassVar
 
+from quackcore_async.redaction import scrub
+
 __all__ = [
     "AccessDeniedError",
     "AuthError",
@@ -109,7 +111,7 @@ class QuackError(Exception):
         retry_after: float | None = None,
         request_id: str | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(scrub(message))
         self.kind = kind or self.default_kind
         self.code = code or self.default_code
         self.retryable = retryable

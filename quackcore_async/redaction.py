@@ -3,11 +3,11 @@
 import re
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NoReturn, Self, SupportsIndex
 from urllib.parse import quote, quote_plus
 
-__all__ = ["MASK", "Secret", "is_secret_name", "mask_mapping", "scrub"]
+__all__ = ["MASK", "Secret", "find_secrets", "is_secret_name", "mask_mapping", "scrub"]
 
 MASK: Final = "***"
 _MIN_SCRUBBED_LENGTH: Final = 6  # shorter values occur by chance in ordinary words
@@ -95,6 +95,25 @@ _lock = threading.RLock()  # the collector may run a finalizer that logs while i
 def is_secret_name(name: str) -> bool:
     """Tell whether a key of this name usually holds a secret (`password`, `api_key`, `token`, ...)."""
     return _SECRET_NAME.search(name.replace("-", "_")) is not None
+
+
+def find_secrets(*values: object) -> tuple[Secret, ...]:
+    """Return the values under secret names in mappings and lists, at any depth: keep them while they matter."""
+    found = {text for value in values for text in _secret_texts(value, "")}
+    return tuple(Secret(text) for text in found if text)
+
+
+def _secret_texts(value: Any, name: str) -> Iterator[str]:  # noqa: ANN401 - any configuration value
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _secret_texts(item, str(key))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _secret_texts(item, name)
+    elif hasattr(value, "get_secret_value"):  # pydantic's `SecretStr` and `SecretBytes`
+        yield str(value.get_secret_value())
+    elif value is not None and not isinstance(value, bool) and is_secret_name(name):
+        yield str(value)
 
 
 def scrub(text: str) -> str:

@@ -106,11 +106,11 @@ class RetryPolicy:
         if self.attempts < 1:
             raise ValueError(f"attempts is {self.attempts}: it counts the first try, so it is at least 1")
         for name in ("wait_initial", "wait_max", "retry_after_max"):
-            if getattr(self, name) < 0:
+            if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}: seconds are not negative")
         if self.wait_exp_base < 1:
             raise ValueError(f"wait_exp_base is {self.wait_exp_base}: waits do not shrink, so it is at least 1")
-        if self.timeout is not None and self.timeout <= 0:
+        if self.timeout is not None and not self.timeout > 0:
             raise ValueError(f"timeout is {self.timeout}: give seconds above 0, or None for no limit")
 
     def replace(self, **changes: Any) -> Self:
@@ -126,7 +126,7 @@ class RetryPolicy:
         ceiling = min(self.wait_max, self.wait_initial * self.wait_exp_base ** min(attempt - 1, 64))
         if retry_after is None:
             return self.jitter(ceiling)
-        return max(retry_after + self.jitter(min(ceiling, 0.5)), 0.0)
+        return max(0.0, retry_after + self.jitter(min(ceiling, 0.5)))  # in this order NaN gives 0
 
     async def call(
         self,

@@ -1,5 +1,7 @@
 """Discovery by entry point and by module, over distributions that lie on the disk as installed."""
 
+import os
+import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -239,3 +241,53 @@ async def test_a_module_that_cannot_be_imported_raises(site: Site, source: str):
 async def test_a_module_that_is_not_there_raises():
     with pytest.raises(DiscoveryError, match="no_such_module"):
         await IntegrationRegistry().load_integration_module("no_such_module")
+
+
+async def test_a_malformed_list_of_entry_points_hides_no_other_distribution(site: Site):
+    site.module("weather", GOOD)
+    site.distribution("good", **{OWN: {"weather": "weather:create_integration"}})
+    site.distribution("broken")
+    (site.folder / "broken-1.0.dist-info" / "entry_points.txt").write_text("[console_scripts]\nno equals sign\n")
+    report = await IntegrationRegistry().discover_integrations()
+    assert [integration.name for integration in report] == ["Weather"]
+
+
+async def test_a_distribution_without_metadata_is_listed_as_unknown(site: Site):
+    site.distribution("bare", **{OWN: {"weather": "nowhere:create"}})
+    (site.folder / "bare-1.0.dist-info" / "METADATA").write_text("")
+    report = await IntegrationRegistry().discover_integrations()
+    assert "of unknown" in report.failed["weather"]
+
+
+async def test_two_failures_of_one_name_are_both_told(site: Site):
+    site.distribution("one", **{OWN: {"weather": "nowhere_one:create"}})
+    site.distribution("two", **{OWN: {"weather": "nowhere_two:create"}})
+    report = await IntegrationRegistry().discover_integrations()
+    assert len(report.failed) == 2
+    assert {"nowhere_one", "nowhere_two"} <= {
+        word.strip("'") for text in report.failed.values() for word in text.split()
+    }
+
+
+async def test_a_name_that_exits_is_a_reason(site: Site):
+    source = GOOD.replace(
+        'name = "Weather"', "@property\n        def name(self):\n            raise SystemExit(5)"
+    )
+    site.module("weather", source)
+    site.distribution("bad", **{OWN: {"weather": "weather:create_integration"}})
+    report = await IntegrationRegistry().discover_integrations()
+    assert "called sys.exit(5)" in report.failed["weather"]
+
+
+def test_an_import_that_hangs_does_not_keep_the_process(site: Site):
+    site.module("hanging", "import threading\nthreading.Event().wait()\n")
+    site.distribution("bad", **{OWN: {"hanging": "hanging:create"}})
+    program = (
+        "import anyio; from quackcore_async import registry;"
+        "print(anyio.run(lambda: registry.discover_integrations(timeout=0.1)).failed)"
+    )
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(site.folder), *sys.path])}
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, env=environ, check=True
+    )
+    assert "did not load within" in ended.stdout

@@ -265,3 +265,11 @@ async def test_error_without_kind_of_its_own_is_judged_by_retryable_alone() -> N
     with contextlib.suppress(QuackError):
         await NO_WAIT.call(operation)
     assert operation.calls == 2
+
+
+def test_not_a_number_is_no_time() -> None:
+    with pytest.raises(ValueError, match="timeout is nan"):
+        RetryPolicy(timeout=math.nan)
+    with pytest.raises(ValueError, match="wait_max is nan"):
+        RetryPolicy(wait_max=math.nan)
+    assert RetryPolicy(jitter=lambda _ceiling: 0.0).wait_before(1, math.nan) == 0.0

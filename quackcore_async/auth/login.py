@@ -1,6 +1,7 @@
 """One login for many tasks: single flight, generations, back-off after a failed refresh."""
 
 import logging
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -8,8 +9,9 @@ from typing import Any, Final, Protocol
 import anyio
 
 from quackcore_async.auth.credentials import Credentials
-from quackcore_async.concurrency import Flight, SingleFlight
+from quackcore_async.concurrency import Flight, SingleFlight, protected
 from quackcore_async.errors import ContractError, LifecycleError, TimedOutError
+from quackcore_async.redaction import Secret, find_secrets
 from quackcore_async.results import AuthResult, parse_expiry, service_name
 from quackcore_async.retry import full_jitter
 
@@ -60,15 +62,16 @@ class Login:
         self._expiry: int | None = None
         self._obtained_at = 0.0
         self._memory: Credentials | None = None
+        self._secrets: tuple[Secret, ...] = ()
         self.generation = 0
 
     async def authenticate(self, call: Call, *, cancellable: bool) -> AuthResult:
         """Run one login for all who ask. It always tries, also within a back-off."""
         if self._flight.inside is not None:
             return await call()
-        deadline = 0.0 if cancellable else None
+        grace = 0.0 if cancellable else SHIELD_SECONDS
         while True:
-            outcome = await self._join(call, is_login=True, grace=deadline)
+            outcome = await self._join(call, is_login=True, grace=grace)
             if outcome.is_login or outcome.result.success:
                 return outcome.result
 
@@ -85,19 +88,24 @@ class Login:
         if rejected is not None and rejected != self.generation:
             return AuthResult.success_result(message="renewed meanwhile", expiry=self._expiry)
         if self._failure is not None and 0 < self._retry_at - anyio.current_time() <= _BACKOFF_MAX_SECONDS:
-            return self._failure.model_copy()
-        return (await self._join(call, is_login=False, grace=None)).result
+            return self._failure.own_copy()
+        return (await self._join(call, is_login=False)).result
 
     async def credentials(self, call: Callable[[], Awaitable[object]]) -> object:
         """Return what the provider has, renewed once when it has expired.
 
         Memory is always a store: a provider that has nothing, such as one without a file, gets its last login.
         """
-        credentials = await call() or self._memory
-        if self._flight.inside is not None or not self.is_expired(expiry_of(credentials) or self._expiry):
+        credentials = self._known(await call())
+        expiry = expiry_of(credentials, self._obtained_at) or self._expiry
+        if self._flight.inside is not None or not self.is_expired(expiry):
             return credentials
         renewed = await self._owner.refresh_credentials()
-        return await call() or self._memory if renewed.success else credentials
+        return self._known(await call()) if renewed.success else credentials
+
+    def _known(self, credentials: object) -> object:
+        self._secrets = find_secrets(credentials)
+        return credentials or self._memory
 
     def is_expired(self, expiry: int | None) -> bool:
         """Tell whether a token expires so soon that it is to be renewed; one of unknown expiry is not."""
@@ -108,12 +116,12 @@ class Login:
         )
         return expiry - min(_LEEWAY_SECONDS, lifetime * _LEEWAY_FRACTION) <= self._clock()
 
-    async def _join(self, call: Call, *, is_login: bool, grace: float | None) -> _Outcome:
+    async def _join(self, call: Call, *, is_login: bool, grace: float = SHIELD_SECONDS) -> _Outcome:
         async def lead(flight: Flight[_Outcome]) -> _Outcome:
             async def work() -> None:
                 flight.outcomes.append(_Outcome(is_login, self._settle(await call(), is_login=is_login)))
 
-            await _protected(work, limit=None if is_login else SHIELD_SECONDS, grace=grace)
+            await protected(work, limit=math.inf if is_login else SHIELD_SECONDS, grace=grace)
             if not flight.outcomes:
                 late = TimedOutError(f"{service_name(self._owner)} did not answer in time", retryable=True)
                 flight.outcomes.append(
@@ -125,12 +133,12 @@ class Login:
             outcome = await self._flight.run(lead)
         except LifecycleError as error:
             return _Outcome(is_login, AuthResult.from_exception(error, service=service_name(self._owner)))
-        return outcome if outcome.result.success else _Outcome(outcome.is_login, outcome.result.model_copy())
+        return outcome if outcome.result.success else _Outcome(outcome.is_login, outcome.result.own_copy())
 
     def _settle(self, result: object, *, is_login: bool) -> AuthResult:
         """Take note of how a login or a refresh went."""
         if not isinstance(result, AuthResult):
-            label = type(self._owner).__name__
+            label = f"{type(self._owner).__name__}.{'authenticate' if is_login else 'refresh_credentials'}"
             result = AuthResult.from_exception(
                 ContractError(f"{label} returned {type(result).__name__}: return an AuthResult")
             )
@@ -139,7 +147,8 @@ class Login:
             self._failure, self._failures = None, 0
             self.generation += 1
             self._obtained_at = self._clock()
-            self._expiry = result.expiry or expiry_of(result.content)
+            self._expiry = result.expiry or expiry_of(result.content, self._obtained_at)
+            self._secrets = find_secrets(result.content)
             self._memory = Credentials(result.token, expires_at=self._expiry) if result.token else None
             return result
         if not is_login:
@@ -155,43 +164,20 @@ class Login:
         self._retry_at = anyio.current_time() + wait
 
 
-async def _protected(work: Callable[[], Awaitable[None]], *, limit: float | None, grace: float | None) -> None:
-    """Run `work` so that a cancellation of the caller leaves it time to finish.
-
-    It runs in a task of its own: a native `Task.cancel` reaches only the caller, which then waits for it.
+def expiry_of(credentials: object, obtained_at: float = 0.0) -> int | None:
+    """Read the expiry from what a provider returned, a mapping or an object.
 
     Args:
-        work: What is not to be torn in the middle.
-        limit: Seconds that it may take in all; None is unlimited.
-        grace: Seconds that it may go on after a cancellation; None is `SHIELD_SECONDS`.
+        credentials: With `expiry` or `expires_at`, or with `expires_in`, the seconds that it lives.
+        obtained_at: When it was obtained, in epoch seconds; 0 is unknown, and then `expires_in` says nothing.
     """
-    grace = SHIELD_SECONDS if grace is None else grace
-    scope = anyio.CancelScope(shield=grace > 0)
-    if limit is not None:
-        scope.deadline = anyio.current_time() + limit
-
-    async def run() -> None:
-        with scope:
-            await work()
-        group.cancel_scope.cancel()
-
-    async def watch() -> None:
-        try:
-            await anyio.sleep_forever()
-        finally:
-            scope.deadline = min(scope.deadline, anyio.current_time() + grace)
-
-    async with anyio.create_task_group() as group:
-        group.start_soon(watch)
-        group.start_soon(run)
-
-
-def expiry_of(credentials: object) -> int | None:
-    """Read the expiry from what a provider returned: a mapping or an object with `expiry` or `expires_at`."""
     for name in ("expiry", "expires_at"):
-        value: Any = (
-            credentials.get(name) if isinstance(credentials, Mapping) else getattr(credentials, name, None)
-        )
+        value = _member(credentials, name)
         if value:
             return parse_expiry(value)
-    return None
+    lifetime = parse_expiry(_member(credentials, "expires_in")) if obtained_at else None
+    return None if lifetime is None else int(obtained_at) + lifetime
+
+
+def _member(credentials: object, name: str) -> Any:  # noqa: ANN401 - the members differ in type
+    return credentials.get(name) if isinstance(credentials, Mapping) else getattr(credentials, name, None)

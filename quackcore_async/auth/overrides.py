@@ -7,7 +7,13 @@ from typing import Any, Final
 
 from quackcore_async.auth.login import Login
 from quackcore_async.errors import ContractError
-from quackcore_async.protocols.core import AuthProviderProtocol, coroutine_methods, guard_method, guards
+from quackcore_async.protocols.core import (
+    AuthProviderProtocol,
+    coroutine_methods,
+    guard_method,
+    guards,
+    unguarded_method,
+)
 from quackcore_async.results import AuthResult
 
 __all__ = ["wrap_overrides"]
@@ -16,7 +22,7 @@ _METHODS: Final = coroutine_methods(AuthProviderProtocol)
 
 
 def wrap_overrides(cls: type) -> None:
-    """Wrap the protocol methods that `cls` itself defines, and no others."""
+    """Wrap the protocol methods that `cls` defines, or takes from a mixin, and no others."""
     wrappers: dict[str, Callable[[type, Callable[..., Any]], Callable[..., Awaitable[Any]]]] = {
         "authenticate": _authenticate,
         "refresh_credentials": _refresh_credentials,
@@ -24,8 +30,8 @@ def wrap_overrides(cls: type) -> None:
         "save_credentials": _save_credentials,
     }
     for name in _METHODS:
-        method = vars(cls).get(name)
-        if inspect.isfunction(method) and not getattr(method, "__isabstractmethod__", False):
+        method = unguarded_method(cls, name)
+        if method is not None:
             setattr(cls, name, wrappers[name](cls, method))
 
 

@@ -20,15 +20,17 @@ class Flight(Generic[R]):
     Attributes:
         frames: Classes whose implementation is running, the innermost last: what tells a call of `super()` from a
             call that starts again at the top.
+        awaited: Other flights that its tasks wait for.
         outcomes: What it came to: one, or none when its leader was cancelled. An operation whose work goes on
             under a shield puts its outcome here by itself, so that it reaches the others all the same.
     """
 
-    __slots__ = ("_binding", "_landed", "frames", "outcomes")
+    __slots__ = ("_binding", "_landed", "awaited", "frames", "outcomes")
 
     def __init__(self) -> None:
         self._binding = LoopBinding.current()
         self._landed = anyio.Event()
+        self.awaited: list[Flight[Any]] = []
         self.frames: list[type] = []
         self.outcomes: list[R] = []
 
@@ -44,13 +46,33 @@ class Flight(Generic[R]):
         """Wait until it is over.
 
         Raises:
-            LifecycleError: if it runs in another event loop, where waiting for it would hang.
+            LifecycleError: if waiting for it would hang: it runs in another event loop, or it waits itself for a
+                flight that the caller belongs to.
         """
         if not self._binding.is_here():
             raise LifecycleError(
                 f"{what} is busy in another running event loop: make one for each loop", code="wrong_loop"
             )
-        await self._landed.wait()
+        mine = [flight for flight in _inside.get() if not flight.has_landed()]
+        if any(self.waits_for(flight) for flight in mine):
+            raise LifecycleError(
+                f"{what} waits for what is waiting for it: let one of the two not need the other", code="cycle"
+            )
+        for flight in mine:
+            flight.awaited.append(self)
+        try:
+            await self._landed.wait()
+        finally:
+            for flight in mine:
+                flight.awaited.remove(self)
+
+    def has_landed(self) -> bool:
+        """Tell whether it is over."""
+        return self._landed.is_set()
+
+    def waits_for(self, other: "Flight[Any]") -> bool:
+        """Tell whether it cannot land before `other` has, being that one or waiting for it."""
+        return self is other or any(flight.waits_for(other) for flight in self.awaited)
 
 
 _inside: ContextVar[tuple[Flight[Any], ...]] = ContextVar("quackcore_async_flights", default=())

@@ -2,14 +2,17 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from contextvars import copy_context
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 import anyio
+import anyio.from_thread
 import anyio.lowlevel
 import anyio.to_thread
 
-__all__ = ["THREADS", "run_in_thread"]
+__all__ = ["THREADS", "run_in_daemon", "run_in_thread"]
 
 T = TypeVar("T")
 
@@ -78,3 +81,28 @@ async def run_in_thread(function: Callable[..., T], *args: Any, abandon_on_cance
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(job.wait)
         raise
+
+
+async def run_in_daemon(function: Callable[[], T]) -> T:
+    """Run foreign code that may never end in a thread of its own, left behind when the caller is cancelled.
+
+    The process can end all the same: it waits for the worker threads of `run_in_thread`, and not for this one.
+    """
+    ended = anyio.Event()
+    token = anyio.lowlevel.current_token()
+    outcome: list[T] = []
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            outcome.append(function())
+        except BaseException as exc:  # noqa: BLE001 - raised below, where somebody waits for it
+            errors.append(exc)
+        with suppress(RuntimeError):  # the event loop is over
+            anyio.from_thread.run_sync(ended.set, token=token)
+
+    threading.Thread(target=copy_context().run, args=(work,), daemon=True, name="quackcore-async-plugin").start()
+    await ended.wait()
+    if errors:
+        raise errors[0]
+    return outcome[0]

@@ -3,11 +3,11 @@
 import inspect
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel
 
 from quackcore_async.concurrency import run_in_thread
 from quackcore_async.config.locations import DEFAULT_CONFIG_LOCATIONS, ConfigSearch, resolve_path, search_config
@@ -19,8 +19,8 @@ from quackcore_async.config.validation import check_model
 from quackcore_async.errors import ConfigError, ContractError, InvalidConfigError, MissingConfigError, QuackError
 from quackcore_async.logging import get_logger
 from quackcore_async.protocols import ConfigProviderProtocol
-from quackcore_async.protocols.core import call_method, guard_method
-from quackcore_async.redaction import Secret, is_secret_name
+from quackcore_async.protocols.core import call_method, guard_method, unguarded_method
+from quackcore_async.redaction import Secret, find_secrets, is_secret_name
 from quackcore_async.results import ConfigResult, returns_result
 
 __all__ = ["BaseConfigProvider", "TracedConfig"]
@@ -76,8 +76,8 @@ class BaseConfigProvider(ABC, ConfigProviderProtocol):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        method = vars(cls).get("load_config")
-        if inspect.isfunction(method):
+        method = unguarded_method(cls, "load_config")
+        if method is not None:
             cls.load_config = guard_method(cls, method, ConfigResult)  # type: ignore[method-assign]
 
     @property
@@ -176,8 +176,15 @@ class BaseConfigProvider(ABC, ConfigProviderProtocol):
     def _read(self, config_path: str | None) -> ConfigSource:
         search = search_config(self._label, config_path, self.DEFAULT_CONFIG_LOCATIONS)
         return read_source(
-            self._label, search, self.section_names, find=self._find_section, extract=self._extract_config
+            self._label, search, self.section_names, find=self._find_section, extract=self._extracted
         )
+
+    def _extracted(self, data: dict[str, Any]) -> Any:  # noqa: ANN401 - an author's method may return anything
+        found: Any = self._extract_config(data)
+        if inspect.iscoroutine(found):
+            found.close()
+            raise ContractError(f"{type(self).__name__}._extract_config must be a plain `def`")
+        return found
 
     def _warn_of_override(self, search: ConfigSearch) -> None:
         if search.overridden is not None:
@@ -191,8 +198,7 @@ class BaseConfigProvider(ABC, ConfigProviderProtocol):
 
     def _keep_secrets(self, origins: OriginMap, *configs: Mapping[str, Any]) -> None:
         variables = {name for names in origins.variables.values() for name in names if is_secret_name(name)}
-        found = {*_secret_values(configs), *(os.environ.get(name, "") for name in variables)}
-        self._secrets = tuple(Secret(value) for value in found if value)
+        self._secrets = find_secrets(*configs, {name: os.environ.get(name, "") for name in variables})
 
     def _check(self, values: dict[str, Any], origins: OriginMap) -> tuple[dict[str, Any], list[str]]:
         content, errors = values, list[str]()
@@ -244,16 +250,3 @@ def _refusal(source: ConfigSource, errors: list[str]) -> ConfigError:
         f"Write a section `{source.names[0]}:`; {source.absence()}",
         errors,
     )
-
-
-def _secret_values(value: Any, name: str = "") -> Iterator[str]:  # noqa: ANN401 - any configuration value
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _secret_values(item, str(key))
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _secret_values(item, name)
-    elif isinstance(value, SecretStr):
-        yield value.get_secret_value()
-    elif value is not None and not isinstance(value, bool) and is_secret_name(name):
-        yield str(value)

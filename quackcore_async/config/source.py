@@ -111,7 +111,8 @@ def _mapping_of(section: Section, document: Document) -> dict[str, Any]:
     if not isinstance(value, dict):
         line = document.line_of(section.path)
         name = ".".join(section.path)
-        raise InvalidConfigError(f"the section {name} must hold `key: value` lines ({document.path}:{line})")
+        where = document.path if line is None else f"{document.path}:{line}"
+        raise InvalidConfigError(f"the section {name} must hold `key: value` lines ({where})")
     if section.path[0] == GROUP:
         return {key: item for key, item in value.items() if key != "use"}
     return value

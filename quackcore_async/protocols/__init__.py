@@ -15,6 +15,7 @@ from quackcore_async.protocols.values import (
     StorageCapabilities,
     UploadOptions,
     Verification,
+    nanoseconds_of,
     remote_id_of,
 )
 
@@ -32,5 +33,6 @@ __all__ = [
     "UploadOptions",
     "Verification",
     "contract_violations",
+    "nanoseconds_of",
     "remote_id_of",
 ]

@@ -158,7 +158,9 @@ def contract_violations(candidate: object, protocol: type) -> Iterator[str]:
     """
     owner = candidate if isinstance(candidate, type) else type(candidate)
     for method_name in coroutine_methods(protocol):
-        method = inspect.getattr_static(candidate, method_name, None) or getattr(candidate, method_name, None)
+        method = inspect.getattr_static(candidate, method_name, None)
+        if not callable(method):
+            method = _dynamic(candidate, method_name)
         label = f"{owner.__name__}.{method_name}"
         if method is None:
             yield f"{label} is missing"
@@ -168,6 +170,14 @@ def contract_violations(candidate: object, protocol: type) -> Iterator[str]:
             yield f"{label} is only inherited from the protocol: implement it"
         elif inspect.isfunction(function) and not _returns_coroutine(function):
             yield _plain_function(owner, method_name)
+
+
+def _dynamic(candidate: object, name: str) -> Any:  # noqa: ANN401 - whatever a `__getattr__` makes
+    try:
+        method = getattr(candidate, name, None)
+    except Exception:  # noqa: BLE001 - an attribute that raises is as good as none
+        return None
+    return method if callable(method) else None
 
 
 def protocol_of(integration: object) -> type:
@@ -204,6 +214,14 @@ def guard_method(
         raise ContractError(complaint)
 
     return guards(method)(returns_result(result_type)(refuse))
+
+
+def unguarded_method(cls: type, name: str) -> Callable[..., Any] | None:
+    """Return the function that `cls` has under `name` when an author wrote it and nothing is around it yet."""
+    method = inspect.getattr_static(cls, name, None)
+    if not inspect.isfunction(method) or hasattr(method, "__guarded__"):
+        return None
+    return None if getattr(method, "__isabstractmethod__", False) else method
 
 
 def guards(method: Callable[..., Any]) -> Callable[[WrapperT], WrapperT]:

@@ -17,6 +17,7 @@ __all__ = [
     "StorageCapabilities",
     "UploadOptions",
     "Verification",
+    "nanoseconds_of",
     "remote_id_of",
 ]
 
@@ -77,6 +78,8 @@ class UploadOptions:
         server_side_encryption: `AES256` or `aws:kms`.
         kms_key_id: The key for `aws:kms`.
         if_match: Write only while the target still has this entity tag.
+        mtime: Modification time to store, in epoch seconds; None takes that of the file that is uploaded.
+        mode: Permission bits to store; None takes those of the file that is uploaded.
     """
 
     content_type: str | None = None
@@ -88,6 +91,8 @@ class UploadOptions:
     server_side_encryption: str | None = None
     kms_key_id: str | None = None
     if_match: str | None = None
+    mtime: float | None = None
+    mode: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +104,10 @@ class StorageCapabilities:
         conditional_write: `overwrite=False` is decided by the storage, atomically.
         ordered_listing: A recursive listing comes in ascending order of the UTF-8 bytes of the paths.
         metadata: `UploadOptions.metadata` is kept.
-        modification_time: `mtime` and `mode` of an uploaded file are kept.
+        modification_time: `mtime` and `mode` of an uploaded file, and those of `UploadOptions`, are kept.
         presign: `presign_url` works.
         server_side_copy: `copy_file` moves no bytes through this process.
+        batch_delete: `delete_files` deletes many files with few requests; see `S3Storage.delete_files`.
         max_name_bytes: Longest path in UTF-8 bytes; None is unlimited.
     """
 
@@ -112,6 +118,7 @@ class StorageCapabilities:
     modification_time: bool = False
     presign: bool = False
     server_side_copy: bool = False
+    batch_delete: bool = False
     max_name_bytes: int | None = None
 
 
@@ -148,3 +155,11 @@ def remote_id_of(file: Mapping[str, Any]) -> str:
     """Return the identifier of a listed file: `id` where there is one, else `path`."""
     identifier = file.get("id") or file["path"]
     return str(identifier)
+
+
+def nanoseconds_of(seconds: float | None) -> int | None:
+    """Return epoch seconds in nanoseconds such that they read back as the same float; None stays None."""
+    if seconds is None:
+        return None
+    whole = int(seconds // 1)
+    return whole * 10**9 + round((seconds - whole) * 1e9)

@@ -6,15 +6,17 @@ import logging
 import math
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 from typing import Any, TypeAlias
 
 import anyio
 
+from quackcore_async.concurrency import cleanup_within, comes_from_outside, own_error, shielded
 from quackcore_async.errors import ContractError, ErrorKind, QuackError, TimedOutError
 from quackcore_async.protocols.core import IntegrationProtocol, call_method
 from quackcore_async.results import IntegrationResult
 
-__all__ = ["bring_up", "take_down"]
+__all__ = ["bring_up", "required_names", "take_down"]
 
 Result: TypeAlias = "IntegrationResult[Any]"
 Find = Callable[[str], str | None]
@@ -37,10 +39,19 @@ async def bring_up(
         max_concurrency: How many at the same time; None is all.
         logger: Told of each failure.
     """
-    needs = {name: _requirements(item, find) for name, item in integrations.items()}
+    needs = {
+        name: tuple(find(required) or required for required in required_names(item))
+        for name, item in integrations.items()
+    }
     results: dict[str, Result] = {
         name: _failed(QuackError(message, kind=ErrorKind.MISCONFIGURED, code=code), name, "initialize")
         for name, code, message in (*_unmet(needs, integrations), *_cyclic(needs))
+    }
+    complaints = {name: _complaint(item) for name, item in integrations.items()}
+    results |= {
+        name: _failed(ContractError(complaint), name, "initialize")
+        for name, complaint in complaints.items()
+        if complaint is not None
     }
     settled = {name: anyio.Event() for name in integrations}
     for name in results:
@@ -80,18 +91,20 @@ async def take_down(
 ) -> dict[str, Result]:
     """Close integrations one after the other, each under its own deadline, also under cancellation."""
     results: dict[str, Result] = {}
-    with anyio.CancelScope(shield=True):
+
+    async def close_all() -> None:
         for name, integration in integrations.items():
-            if not callable(getattr(integration, "aclose", None)):
-                results[name] = IntegrationResult.success_result(message=f"{name} has nothing to close")
-                continue
-            results[name] = await _contained(name, "aclose", timeout, lambda item=integration: _close(item))  # type: ignore[misc]
-            if not results[name].success:
-                logger.warning("%s did not close: %s", name, results[name].error)
+            result = results[name] = await _contained(name, "aclose", timeout, partial(_close, name, integration))
+            if not result.success:
+                logger.warning("%s did not close: %s", name, result.error)
+
+    await shielded(close_all, timeout=math.inf)
     return results
 
 
-async def _close(integration: object) -> Result:
+async def _close(name: str, integration: object) -> Result:
+    if not callable(getattr(integration, "aclose", None)):
+        return IntegrationResult.success_result(message=f"{name} has nothing to close")
     await call_method(integration, "aclose")
     return IntegrationResult.success_result(message="closed")
 
@@ -99,11 +112,11 @@ async def _close(integration: object) -> Result:
 async def _contained(name: str, operation: str, timeout: float, call: Callable[[], Awaitable[Any]]) -> Result:  # noqa: ASYNC109 - of one child
     """Await one integration's method; whatever it does by itself is its own result.
 
-    Its `SystemExit` and its own cancellation count as that; a cancellation from outside goes on.
+    Its `SystemExit` and its own cancellation count as that; what comes from outside goes on.
     """
     started = anyio.current_time()
     try:
-        with anyio.move_on_after(timeout):
+        with cleanup_within(timeout), anyio.move_on_after(timeout):
             result = await call()
             if isinstance(result, IntegrationResult):
                 return result
@@ -111,14 +124,10 @@ async def _contained(name: str, operation: str, timeout: float, call: Callable[[
             return _failed(
                 ContractError(f"{name}.{operation} returned {returned}: return a result"), name, operation
             )
-    except Exception as exc:  # noqa: BLE001 - it is a value in the report
-        return _failed(exc, name, operation)
-    except SystemExit as exc:
-        return _failed(QuackError(f"{name} called sys.exit({exc.code!r})", code="system_exit"), name, operation)
-    except anyio.get_cancelled_exc_class():
-        if anyio.current_effective_deadline() == -math.inf:
+    except BaseException as exc:
+        if comes_from_outside(exc):
             raise
-        return _failed(QuackError(f"{name} cancelled itself", code="cancelled"), name, operation)
+        return _failed(own_error(name, exc), name, operation)
     late = TimedOutError(f"{name} did not finish {operation} within {timeout:g} seconds", retryable=True)
     late.elapsed = anyio.current_time() - started
     return _failed(late, name, operation)
@@ -137,11 +146,29 @@ def _blocked(name: str, failed: Sequence[str]) -> Result:
     return _failed(error, name, "initialize")
 
 
-def _requirements(integration: object, find: Find) -> tuple[str, ...]:
-    required = getattr(integration, "requires", ())
-    if not isinstance(required, tuple | list):
+def required_names(integration: object) -> tuple[str, ...]:
+    """Return the names that an integration requires; none when what it says makes no sense."""
+    try:
+        required = getattr(integration, "requires", ())
+    except Exception:  # noqa: BLE001 - reported when it is brought up
         return ()
-    return tuple(find(name) or name for name in required)
+    if isinstance(required, tuple | list | set | frozenset):
+        return tuple(name for name in required if isinstance(name, str))
+    return ()
+
+
+def _complaint(integration: object) -> str | None:
+    """Say what is wrong with `requires`; a mock's is taken for none."""
+    label = f"{type(integration).__name__}.requires"
+    try:
+        required = getattr(integration, "requires", ())
+    except Exception as exc:  # noqa: BLE001 - it is a value in the report
+        return f"{label} raised {type(exc).__name__}: {exc}"
+    if isinstance(required, str):
+        return f"{label} is a text: write ({required!r},)"
+    if isinstance(required, tuple | list | set | frozenset) and len(required_names(integration)) < len(required):
+        return f"{label} must hold names only"
+    return None
 
 
 def _unmet(needs: Mapping[str, Sequence[str]], known: Mapping[str, object]) -> Iterator[tuple[str, str, str]]:

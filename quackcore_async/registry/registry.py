@@ -6,13 +6,13 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self, TypeGuard, TypeVar
 
 from quackcore_async.discovery import DiscoveryReport, EntryPointInfo, discover, list_entry_points, load_module
 from quackcore_async.errors import ContractError, DuplicateIntegrationError, IntegrationNotFoundError
 from quackcore_async.logging import get_logger
 from quackcore_async.protocols.core import IntegrationProtocol, contract_violations, protocol_of
-from quackcore_async.registry.bringup import bring_up, take_down
+from quackcore_async.registry.bringup import bring_up, required_names, take_down
 from quackcore_async.registry.instances import make_instances
 from quackcore_async.results import IntegrationResult
 
@@ -76,7 +76,7 @@ class IntegrationRegistry:
     def get_integration_by_type(self, integration_type: type[I]) -> tuple[I, ...]:
         """Return the integrations that are instances of a class or a protocol."""
         integrations = [entry.integration for entry in self._entries.values()]
-        return tuple(item for item in integrations if isinstance(item, integration_type))
+        return tuple(item for item in integrations if _is_instance(item, integration_type))
 
     def list_integrations(self) -> list[str]:
         """Return the names, in the order of registration."""
@@ -206,6 +206,8 @@ class IntegrationRegistry:
         return f"IntegrationRegistry({', '.join(self.list_integrations())})"
 
     def _add(self, integration: IntegrationProtocol, origin: str, *, replace: bool = False) -> None:
+        if isinstance(integration, type):
+            raise ContractError(f"{integration.__name__} is a class: register an instance of it")
         complaints = list(contract_violations(integration, protocol_of(integration)))
         if complaints:
             raise ContractError("; ".join(complaints))
@@ -241,7 +243,7 @@ class IntegrationRegistry:
         if entry.name in chosen:
             return
         chosen[entry.name] = entry.integration
-        for required in getattr(entry.integration, "requires", ()):
+        for required in required_names(entry.integration):
             required_key = self._find(required)
             if required_key is not None:
                 self._choose(required_key, chosen)
@@ -271,6 +273,13 @@ def _name_of(integration: object) -> str:
 
 def _normalized(name: str) -> str:
     return unicodedata.normalize("NFKC", name).casefold().translate(_IGNORED_IN_NAMES)
+
+
+def _is_instance(item: object, integration_type: type[I]) -> TypeGuard[I]:
+    try:
+        return isinstance(item, integration_type)
+    except Exception:  # noqa: BLE001 - before Python 3.12 a protocol reads the properties, and one may raise
+        return False
 
 
 def _origin_of(integration: object) -> str:

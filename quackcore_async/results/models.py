@@ -1,5 +1,6 @@
 """What an operation came to, as a value."""
 
+import copy
 import functools
 import sys
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, Self, TypeVar, cast
@@ -115,12 +116,22 @@ class BaseResult(BaseModel):
     @classmethod
     def _failure(cls, info: ErrorInfo | None, default: ErrorInfo, **fields: Any) -> Self:
         """Make a failed result; made while an exception is handled, it takes up what that means."""
+        fields |= {name: scrub(fields[name]) for name in ("error", "message") if isinstance(fields[name], str)}
         handled = sys.exception() if info is None else None
         if not isinstance(handled, Exception):
             return cls(success=False, error_info=info or default, **fields)
         error = to_quack_error(handled)
         result = cls(success=False, error_info=ErrorInfo.from_error(error), **fields)
         result._exception = error
+        return result
+
+    def own_copy(self) -> Self:
+        """Return a copy for another task, with an exception of its own: one that two raise mixes up tracebacks."""
+        result = self.model_copy()
+        if self._exception is not None:
+            error = copy.copy(self._exception)
+            error.__cause__ = self._exception.__cause__
+            result._exception = error  # noqa: SLF001 - of this class
         return result
 
     def _raise_if_failed(self) -> None:

@@ -17,6 +17,7 @@ from quackcore_async.protocols.core import (
     IntegrationProtocol,
     call_method,
 )
+from quackcore_async.redaction import Secret, find_secrets
 from quackcore_async.results import AuthResult, IntegrationResult
 from quackcore_async.service.lifecycle import Lifecycle
 from quackcore_async.service.overrides import wrap_overrides
@@ -69,6 +70,7 @@ class BaseIntegrationService(IntegrationProtocol, ABC):
         self.config_path = config_path
         self.config: dict[str, Any] | None = None
         self._given_config = config
+        self._secrets: tuple[Secret, ...] = ()
         self._initialized = False
         self._exit_stack = AsyncExitStack()
         self._lifecycle = Lifecycle(self)
@@ -94,7 +96,9 @@ class BaseIntegrationService(IntegrationProtocol, ABC):
         Safe to call from many tasks: it runs once, and what is up already stays up. A failure is a result, and
         calling again tries again.
         """
-        failure = await self._load_config() or await self._authenticate()
+        failure = await self._load_config()
+        self._secrets = find_secrets(self.config)
+        failure = failure or await self._authenticate()
         if failure is not None:
             return failure
         self._lifecycle.pass_base()
@@ -127,8 +131,8 @@ class BaseIntegrationService(IntegrationProtocol, ABC):
     async def _setup(self) -> None:
         """Open the client: the hook of an integration that does not override `initialize`.
 
-        Enter what must be closed on `self._exit_stack`, or bind it to an attribute. What it raises becomes the
-        failed result of the start.
+        Enter what must be closed on `self._exit_stack`, or bind it to an attribute; no task group or cancel scope,
+        because closing runs in a task of its own. What it raises becomes the failed result of the start.
         """
 
     async def _teardown(self) -> None:

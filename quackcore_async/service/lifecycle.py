@@ -3,6 +3,7 @@
 from __future__ import annotations  # `IntegrationResult[...]` builds a pydantic class: not at import
 
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import partial
@@ -10,7 +11,15 @@ from typing import Any, Protocol
 
 import anyio
 
-from quackcore_async.concurrency import CLEANUP_TIMEOUT, Flight, LoopBinding, SingleFlight
+from quackcore_async.concurrency import (
+    Flight,
+    LoopBinding,
+    SingleFlight,
+    cleanup_timeout,
+    comes_from_outside,
+    own_error,
+    shielded,
+)
 from quackcore_async.errors import ContractError, LifecycleError, QuackError, TimedOutError
 from quackcore_async.protocols.core import (
     call_method,
@@ -49,6 +58,7 @@ class Lifecycle:
         self._closing: SingleFlight[QuackError | None] = SingleFlight("the close of this integration")
         self._base_passed: Flight[Any] | None = None
         self.state = IntegrationState.NEW
+        self.up_since: float | None = None
 
     def is_ready(self) -> bool:
         """Tell whether the last start succeeded, and here."""
@@ -140,14 +150,17 @@ class Lifecycle:
             return result
         self._binding = LoopBinding.current()
         owner._initialized = True
+        self.up_since = time.monotonic()
         self.state = IntegrationState.READY
         return result
 
     async def _fail(self, state: IntegrationState) -> None:
         self._owner._initialized = False
         self._base_passed = None
-        await self._release()
-        self.state = state
+        try:
+            await self._release()
+        finally:
+            self.state = state
 
     def _failed(self, error: QuackError) -> IntegrationResult[Any]:
         return IntegrationResult.from_exception(error, service=service_name(self._owner), operation="initialize")
@@ -171,10 +184,16 @@ class Lifecycle:
 
     async def aclose(self) -> None:
         """Close what the start opened; once, wholly, and also under cancellation."""
-        if self._starting.inside is not None:
-            return  # a start that fails closes what it opened by itself
+        if self._starting.inside is not None or self._closing.inside is not None:
+            return  # a start that fails closes what it opened by itself, and a close is under way already
         self._settle_loop()
-        await self._starting.wait()
+        with anyio.move_on_after(cleanup_timeout()) as waiting:
+            await self._starting.wait()
+        if waiting.cancelled_caught:
+            name = service_name(self._owner)
+            raise TimedOutError(
+                f"{name} is still starting and was not closed: cancel its start first", retryable=True
+            )
         error = await self._closing.run(self._close)
         if error is not None:
             raise error
@@ -202,13 +221,16 @@ class Lifecycle:
         steps.append(self._owner._exit_stack.aclose)
         self._owner._exit_stack = AsyncExitStack()
         errors: list[QuackError] = []
-        timeout = _cleanup_time()
-        with anyio.move_on_after(timeout, shield=True) as scope:
+        timeout = cleanup_timeout()
+
+        async def close_all() -> bool:
             for step in steps:
                 await self._attempt(step, errors)
             for resource in resources.restore():
                 await self._attempt(partial(close_resource, resource), errors)
-        if scope.cancelled_caught:
+            return True
+
+        if not await shielded(close_all, timeout=timeout):
             name = service_name(self._owner)
             errors.append(TimedOutError(f"{name} did not close within {timeout:g} seconds"))
         for error in errors:
@@ -219,11 +241,7 @@ class Lifecycle:
     async def _attempt(step: Callable[[], Awaitable[object]], errors: list[QuackError]) -> None:
         try:
             await step()
-        except Exception as exc:  # noqa: BLE001 - the rest is closed all the same
-            errors.append(to_quack_error(exc))
-
-
-def _cleanup_time() -> float:
-    """Return the seconds that closing may take: what a caller's deadline leaves, unless it has passed already."""
-    left = anyio.current_effective_deadline() - anyio.current_time()
-    return min(left, CLEANUP_TIMEOUT) if left > 0 else CLEANUP_TIMEOUT
+        except BaseException as exc:
+            if comes_from_outside(exc) or isinstance(exc, SystemExit):
+                raise
+            errors.append(to_quack_error(own_error("closing", exc)))

@@ -7,7 +7,13 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from quackcore_async.protocols.core import StorageIntegrationProtocol, coroutine_methods, guard_method, guards
+from quackcore_async.protocols.core import (
+    StorageIntegrationProtocol,
+    coroutine_methods,
+    guard_method,
+    guards,
+    unguarded_method,
+)
 from quackcore_async.results import IntegrationResult
 from quackcore_async.service.lifecycle import Lifecycle
 
@@ -17,10 +23,10 @@ _METHODS: Final = coroutine_methods(StorageIntegrationProtocol)
 
 
 def wrap_overrides(cls: type) -> None:
-    """Wrap the protocol methods that `cls` itself defines, and no others."""
+    """Wrap the protocol methods that `cls` defines, or takes from a mixin, and no others."""
     for name in _METHODS:
-        method = vars(cls).get(name)
-        if not inspect.isfunction(method) or getattr(method, "__isabstractmethod__", False):
+        method = unguarded_method(cls, name)
+        if method is None:
             continue
         wrapped: Callable[..., Awaitable[Any]]
         if name == "initialize":

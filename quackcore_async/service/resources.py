@@ -1,6 +1,7 @@
 """What a start bound to an integration, and how it is closed again."""
 
 import inspect
+import time
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -8,13 +9,21 @@ __all__ = ["BoundResources", "close_resource"]
 
 _ABSENT: Final = object()
 _OWN: Final = frozenset({"_exit_stack", "_lifecycle", "logger"})
+_NOBODYS: Final = (
+    "run_until_complete",
+    "run_sync_soon",
+)  # an event loop has a `close`, and is not to be closed here
 
 
 class BoundResources:
-    """The attributes that changed while an integration started and that hold something to be closed."""
+    """The attributes that changed while an integration started and that hold something to be closed.
+
+    Another integration that was up before belongs to somebody else and stays open.
+    """
 
     def __init__(self, owner: object) -> None:
         self._owner = owner
+        self._began = time.monotonic()
         self._before: Mapping[str, Any] = dict(vars(owner))
 
     def restore(self) -> list[Any]:
@@ -28,16 +37,21 @@ class BoundResources:
                 delattr(self._owner, name)
             else:
                 setattr(self._owner, name, earlier)
-            if not any(value is known for known in resources):
+            up_since = getattr(getattr(value, "_lifecycle", None), "up_since", None)
+            shared = isinstance(up_since, float) and up_since <= self._began
+            if not shared and not any(value is known for known in resources):
                 resources.append(value)
         resources.reverse()
         return resources
 
 
 def _is_closeable(value: object) -> bool:
-    if isinstance(value, type) or inspect.ismodule(value):
+    if isinstance(value, type) or inspect.ismodule(value) or any(hasattr(type(value), name) for name in _NOBODYS):
         return False
-    return callable(getattr(value, "aclose", None)) or callable(getattr(value, "close", None))
+    try:
+        return callable(getattr(value, "aclose", None)) or callable(getattr(value, "close", None))
+    except Exception:  # noqa: BLE001 - what cannot be asked cannot be closed
+        return False
 
 
 async def close_resource(resource: Any) -> None:  # noqa: ANN401 - whatever an author bound

@@ -394,3 +394,68 @@ def test_one_loop_after_the_other_works():
     assert asyncio.run(provider.refresh_credentials()).success
     assert anyio.run(provider.refresh_credentials, backend="trio").success
     assert provider.generation == 3
+
+
+async def test_a_lifetime_counts_from_when_the_login_was_obtained():
+    clock = Clock()
+
+    class Lifetimes(Overriding):
+        async def get_credentials(self) -> object:
+            return {"token": self.token, "expires_in": 100}
+
+        def _issue(self, token: str) -> AuthResult:
+            self.token = token
+            return AuthResult.success_result(token=token)
+
+    provider = Lifetimes(clock=clock)
+    await provider.authenticate()
+    await provider.get_credentials()
+    assert provider.refreshes == 0
+    clock.now += 100
+    assert (await provider.get_credentials())["token"] == "refresh-1"  # type: ignore[index]
+
+
+async def test_each_waiter_of_a_failure_gets_an_exception_of_its_own():
+    provider = Overriding()
+    provider.outcome = ConnectionError("down")
+    results: list[AuthResult] = []
+
+    async def ask() -> None:
+        results.append(await provider.refresh_credentials())
+
+    async with anyio.create_task_group() as group:
+        for _ in range(10):
+            group.start_soon(ask)
+    assert provider.refreshes == 1
+    assert len({id(result.exception) for result in results}) == 10
+    assert all(isinstance(result.exception.__cause__, ConnectionError) for result in results if result.exception)
+
+
+async def test_a_refresh_token_that_a_provider_keeps_by_itself_is_scrubbed(caplog: pytest.LogCaptureFixture):
+    class Leaky(Overriding):
+        async def get_credentials(self) -> object:
+            return {"token": self.token, "refresh_token": "renewal-of-leaky"}
+
+    provider = Leaky()
+    await provider.authenticate()
+    await provider.get_credentials()
+    provider.outcome = RuntimeError("refused renewal-of-leaky")
+    result = await provider.refresh_credentials()
+    assert result.error == "RuntimeError: refused ***"
+    assert "renewal-of-leaky" not in caplog.text
+
+
+async def test_a_mixin_that_overrides_refresh_credentials_is_in_the_flight():
+    class Counting:
+        async def refresh_credentials(self) -> AuthResult:
+            result: AuthResult = await super().refresh_credentials()  # type: ignore[misc]
+            return result
+
+    class Mixed(Counting, Overriding):
+        """The mixin knows nothing of the base class."""
+
+    provider = Mixed()
+    async with anyio.create_task_group() as group:
+        for _ in range(10):
+            group.start_soon(provider.refresh_credentials)
+    assert provider.refreshes == 1

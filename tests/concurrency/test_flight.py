@@ -119,3 +119,32 @@ def test_a_flight_whose_loop_is_gone_is_forgotten():
     assert asyncio.run(flights.run(answer)) == "anew"
     asyncio.run(leave())
     assert anyio.run(flights.run, answer, backend="trio") == "anew"
+
+
+async def test_two_flights_that_need_each_other_are_an_error_not_a_hang():
+    one: SingleFlight[str] = SingleFlight("one")
+    two: SingleFlight[str] = SingleFlight("two")
+    errors: list[str] = []
+
+    async def lead(own: SingleFlight[str], other: SingleFlight[str]) -> None:
+        async def operation(_flight: Flight[str]) -> str:
+            await anyio.lowlevel.checkpoint()
+            try:
+                return await other.run(operation)
+            except LifecycleError as error:
+                errors.append(error.code)
+                return "given up"
+
+        await own.run(operation)
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as group:
+            group.start_soon(lead, one, two)
+            group.start_soon(lead, two, one)
+    assert errors == ["cycle"]
+
+
+async def test_a_flight_that_waits_for_itself_is_an_error_not_a_hang():
+    flight: SingleFlight[None] = SingleFlight("it")
+    with anyio.fail_after(5), pytest.raises(LifecycleError):
+        await flight.run(lambda _flight: flight.wait())

@@ -4,7 +4,7 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from quackcore_async.concurrency import THREADS, run_in_thread
+from quackcore_async.concurrency import THREADS, run_in_daemon, run_in_thread
 
 
 async def test_function_runs_in_another_thread_with_its_arguments() -> None:
@@ -104,3 +104,18 @@ def test_work_that_has_not_begun_when_its_task_is_cancelled_never_begins() -> No
         assert len(begun) == left
 
     asyncio.run(main())
+
+
+async def test_a_daemon_thread_returns_and_raises_what_its_function_did() -> None:
+    assert await run_in_daemon(lambda: 7) == 7
+    with pytest.raises(ZeroDivisionError):
+        await run_in_daemon(lambda: 1 / 0)
+
+
+async def test_a_daemon_thread_that_never_ends_is_left_behind() -> None:
+    release = threading.Event()
+    with anyio.move_on_after(0.01) as scope:
+        await run_in_daemon(release.wait)
+    assert scope.cancelled_caught
+    assert all(thread.daemon for thread in threading.enumerate() if thread.name == "quackcore-async-plugin")
+    release.set()

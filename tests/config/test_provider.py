@@ -460,3 +460,15 @@ async def test_reasons_of_providers_that_are_checked_at_the_same_time_stay_apart
         group.start_soon(load, "second")
     assert results["first"].validation_errors == ["reason of first"]
     assert results["second"].validation_errors == ["reason of second"]
+
+
+async def test_a_coroutine_that_takes_the_section_is_named():
+    class Wrong(BaseConfigProvider):
+        name = "wrong"
+
+        async def _extract_config(self, config_data: dict[str, Any]) -> dict[str, Any]:  # type: ignore[override]
+            return config_data
+
+    Path("quack_config.yaml").write_text("wrong: {a: 1}\n")
+    result = await Wrong().load_config()
+    assert "Wrong._extract_config must be a plain `def`" in (result.error or "")

@@ -1,5 +1,7 @@
 """Registering, looking up, bringing up, closing."""
 
+import asyncio
+import re
 from typing import Any
 from unittest.mock import AsyncMock, MagicMock
 
@@ -8,10 +10,11 @@ import anyio.lowlevel
 import pytest
 
 from quackcore_async import registry as default
+from quackcore_async.auth import BaseAuthProvider
 from quackcore_async.errors import ContractError, DuplicateIntegrationError, ErrorKind
 from quackcore_async.protocols import IntegrationProtocol, StorageIntegrationProtocol
 from quackcore_async.registry import IntegrationRegistry
-from quackcore_async.results import IntegrationResult
+from quackcore_async.results import AuthResult, IntegrationResult
 from quackcore_async.service import BaseIntegrationService
 
 
@@ -412,3 +415,116 @@ async def test_the_results_are_integration_results():
     results = await registry.initialize_all()
     assert isinstance(results["a"], IntegrationResult)
     assert repr(registry) == "IntegrationRegistry(a)"
+
+
+class Odd(BaseException):
+    """What is no `Exception` and no exit."""
+
+
+@pytest.mark.parametrize("error", [Odd("x"), BaseExceptionGroup("g", [SystemExit(2)])])
+async def test_what_is_no_plain_exception_is_contained_too(error: BaseException):
+    registry = IntegrationRegistry()
+    registry.register(Named("bad", raiser(error)))
+    registry.register(Named("good"))
+    results = await registry.initialize_all()
+    assert {name: result.success for name, result in results.items()} == {"bad": False, "good": True}
+
+
+async def test_a_login_that_exits_is_its_own_error():
+    class Exiting(BaseAuthProvider):
+        name = "exiting"
+
+        async def authenticate(self) -> AuthResult:
+            raise SystemExit(3)
+
+        async def refresh_credentials(self) -> AuthResult:
+            raise SystemExit(3)
+
+    class Guarded(BaseIntegrationService):
+        name = "guarded"
+
+    registry = IntegrationRegistry()
+    registry.register(Guarded(auth_provider=Exiting()))
+    registry.register(Named("good"))
+    results = await registry.initialize_all()
+    assert results["guarded"].error_info is not None
+    assert results["guarded"].error_info.code == "system_exit"
+    assert results["good"].success
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_native_cancellation_of_closing_goes_on_after_all_are_closed():
+    begun, closed = anyio.Event(), []
+
+    async def close(name: str) -> None:
+        begun.set()
+        for _ in range(5):
+            await anyio.lowlevel.checkpoint()
+        closed.append(name)
+
+    registry = IntegrationRegistry()
+    for name in ("one", "two"):
+        registry.register(Named(name, closed=close))
+    await registry.initialize_all()
+    task = asyncio.ensure_future(registry.aclose())
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert closed == ["two", "one"]
+
+
+class RaisingRequires(Named):
+    @property
+    def requires(self) -> tuple[str, ...]:  # type: ignore[override]
+        raise RuntimeError("no")
+
+    @requires.setter
+    def requires(self, value: Any) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("integration", "reason"),
+    [
+        (Named("bad", requires="good"), r"is a text: write \('good',\)"),  # type: ignore[arg-type]
+        (Named("bad", requires=(5,)), "must hold names only"),  # type: ignore[arg-type]
+        (RaisingRequires("bad"), "requires raised RuntimeError: no"),
+    ],
+)
+async def test_requirements_that_make_no_sense_are_its_own_error(integration: Named, reason: str):
+    registry = IntegrationRegistry()
+    registry.register(integration)
+    registry.register(Named("good"))
+    results = await registry.initialize_all()
+    assert results["good"].success
+    assert re.search(reason, results["bad"].error or "")
+
+
+def test_a_property_that_raises_hides_no_other_integration():
+    class Raising(Named):
+        @property
+        def version(self) -> str:
+            raise RuntimeError("no version")
+
+    registry = IntegrationRegistry()
+    good = Named("good")
+    registry.register(Raising("bad"))
+    registry.register(good)
+    assert good in registry.get_integration_by_type(IntegrationProtocol)
+
+
+class Magic:
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise RuntimeError(name)
+
+
+class NotCallable(Magic):
+    name, version, initialize, is_available = "n", "1", 5, 5
+
+
+@pytest.mark.parametrize("candidate", [Magic(), NotCallable(), None, Named])
+def test_what_is_no_integration_is_refused(candidate: Any):
+    with pytest.raises(ContractError):
+        IntegrationRegistry().register(candidate)

@@ -333,3 +333,15 @@ def test_service_without_a_usable_name_is_called_by_its_class() -> None:
 
     assert service_name(Broken()) == "Broken"
     assert service_name(Empty()) == "Empty"
+
+
+def test_a_known_secret_is_scrubbed_from_the_words_of_an_author() -> None:
+    secret = Secret("sesame-777")
+    for result in (
+        IntegrationResult.error_result("key sesame-777", "with sesame-777"),
+        AuthResult.error_result("key sesame-777", "with sesame-777"),
+        ConfigResult.error_result("key sesame-777", "with sesame-777"),
+    ):
+        assert (result.error, result.message) == ("key ***", "with ***")
+    assert str(QuackError("key sesame-777")) == "key ***"
+    assert secret

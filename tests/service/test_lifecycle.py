@@ -505,3 +505,182 @@ async def test_a_raw_error_of_botocore_gets_its_kind():
     )
     assert (await Hooked([missing]).initialize()).error_info.kind is ErrorKind.NOT_FOUND
     assert (await Hooked([NoCredentialsError()]).initialize()).error_info.kind is ErrorKind.AUTH_REQUIRED
+
+
+class Slow(Client):
+    """Takes a few turns of the loop to close."""
+
+    async def aclose(self) -> None:
+        for _ in range(5):
+            await anyio.lowlevel.checkpoint()
+        await super().aclose()
+
+
+class Twofold(BaseIntegrationService):
+    """Binds two clients when it starts."""
+
+    name = "twofold"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.closing = anyio.Event()
+
+    async def _setup(self) -> None:
+        self.first, self.second = Slow(), Slow()
+
+    async def _teardown(self) -> None:
+        self.closing.set()
+        await anyio.lowlevel.checkpoint()
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_native_cancellation_of_a_close_closes_everything_all_the_same():
+    integration = Twofold()
+    await integration.initialize()
+    clients = [integration.first, integration.second]
+    task = asyncio.ensure_future(integration.aclose())
+    await integration.closing.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [client.closed for client in clients] == [1, 1]
+    assert integration.state is IntegrationState.CLOSED
+
+
+async def test_a_deadline_that_passes_during_a_close_cuts_nothing_short():
+    integration = Twofold()
+    await integration.initialize()
+    clients = [integration.first, integration.second]
+    with anyio.CancelScope() as scope:
+        async with anyio.create_task_group() as group:
+            group.start_soon(integration.aclose)
+            await integration.closing.wait()
+            scope.deadline = anyio.current_time()
+    assert [client.closed for client in clients] == [1, 1]
+
+
+async def test_a_resource_that_cancels_itself_keeps_no_other_open():
+    class Cancelled(Client):
+        async def aclose(self) -> None:
+            with anyio.CancelScope() as scope:
+                scope.cancel()
+                try:
+                    await anyio.sleep(0)
+                except anyio.get_cancelled_exc_class() as exc:
+                    caught.append(exc)
+            raise caught[0]
+
+    caught: list[BaseException] = []
+
+    class Two(Twofold):
+        async def _setup(self) -> None:
+            self.first, self.second = Client(), Cancelled()  # type: ignore[assignment]
+
+    integration = Two()
+    await integration.initialize()
+    first = integration.first
+    with pytest.raises(QuackError, match="cancelled itself"):
+        await integration.aclose()
+    assert first.closed == 1
+
+
+async def test_two_that_need_each_other_fail_and_do_not_hang():
+    class Needy(BaseIntegrationService):
+        name = "needy"
+        other: BaseIntegrationService
+
+        async def _setup(self) -> None:
+            await anyio.lowlevel.checkpoint()
+            failure = await self.other._ensure_initialized()
+            if failure is not None:
+                failure.unwrap()
+
+    one, two = Needy(), Needy()
+    one.other, two.other = two, one
+    results = []
+
+    async def start(integration: Needy) -> None:
+        results.append(await integration.initialize())
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as group:
+            group.start_soon(start, one)
+            group.start_soon(start, two)
+    assert [result.error_info.code for result in results] == ["cycle", "cycle"]
+
+
+async def test_closing_from_within_a_close_does_nothing():
+    class Eager(BaseIntegrationService):
+        name = "eager"
+
+        async def _teardown(self) -> None:
+            await self.aclose()
+
+    integration = Eager()
+    await integration.initialize()
+    with anyio.fail_after(5):
+        await integration.aclose()
+    assert integration.state is IntegrationState.CLOSED
+
+
+async def test_a_mixin_that_overrides_initialize_decides_too():
+    class Strict:
+        async def initialize(self) -> IntegrationResult[Any]:
+            await super().initialize()  # type: ignore[misc]
+            return IntegrationResult.error_result("refused")
+
+    class Mixed(Strict, Overriding):
+        """The mixin knows nothing of the base class."""
+
+    integration = Mixed()
+    assert (await integration.initialize()).error == "refused"
+    assert integration._initialized is False
+    assert not await integration.is_available()
+    assert integration.made[0].closed == 1
+
+
+async def test_another_integration_that_was_up_before_stays_open_when_a_start_fails():
+    shared = Hooked()
+    await shared.initialize()
+
+    class Dependent(BaseIntegrationService):
+        name = "dependent"
+
+        async def _setup(self) -> None:
+            self.storage = shared
+            self.own = Hooked()
+            self.mine = self.own
+            await self.own.initialize()
+            raise OSError("no")
+
+    dependent = Dependent()
+    assert not (await dependent.initialize()).success
+    assert await shared.is_available()
+    await shared.aclose()
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_bound_event_loop_is_not_closed():
+    class Bound(BaseIntegrationService):
+        name = "bound"
+
+        async def _setup(self) -> None:
+            self.loop = asyncio.get_running_loop()
+
+    integration = Bound()
+    await integration.initialize()
+    await integration.aclose()
+    assert integration.state is IntegrationState.CLOSED
+
+
+async def test_a_configured_secret_is_scrubbed_from_what_a_start_says(caplog: pytest.LogCaptureFixture):
+    class Leaky(BaseIntegrationService):
+        name = "leaky"
+
+        async def _setup(self) -> None:
+            assert self.config is not None
+            raise RuntimeError(f"refused key {self.config['api_key']}")
+
+    result = await Leaky(config={"api_key": "sesame-5551"}).initialize()
+    assert result.error == "RuntimeError: refused key ***"
+    assert "sesame-5551" not in caplog.text + str(result.exception)
