@@ -1,7 +1,7 @@
 """`BaseStorageIntegration`: the whole storage protocol over the hooks of a storage."""
 
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 from typing import Any, Final
@@ -20,7 +20,7 @@ from quackcore_async.protocols.core import AuthProviderProtocol, ConfigProviderP
 from quackcore_async.results import IntegrationResult, to_quack_error
 from quackcore_async.service import BaseIntegrationService
 from quackcore_async.storage.files import DownloadTarget, SourceFile
-from quackcore_async.storage.hooks import StorageHooks, Write
+from quackcore_async.storage.hooks import Pages, StorageHooks, Write
 from quackcore_async.storage.names import as_folder, base_name, matches, shown
 from quackcore_async.storage.operation import operation
 from quackcore_async.storage.streams import FileStream, Reader
@@ -146,16 +146,40 @@ class BaseStorageIntegration(BaseIntegrationService, StorageHooks, ObjectStorage
         Raises:
             QuackError: if the storage cannot be brought up or the listing fails.
         """
+        async with aclosing(self._list_pages(remote_path, partial(self._pages, recursive=recursive))) as pages:
+            async for folder, page in pages:
+                for file in page:
+                    if matches(pattern, file["path"], folder):
+                        yield file
+
+    async def iter_tree(self, remote_path: str | None = None) -> AsyncIterator[RemoteFile]:
+        """Stream the files below a folder as `iter_files` does, and its empty folders too, to copy a whole tree.
+
+        A folder has `is_folder` and a path that ends in `/`. Where a service marks folders, those that are marked
+        and not empty may be among them.
+
+        Args:
+            remote_path: The folder; None is all of the storage.
+
+        Raises:
+            QuackError: if the storage cannot be brought up or the listing fails.
+        """
+        async with aclosing(self._list_pages(remote_path, self._tree_pages)) as pages:
+            async for _folder, page in pages:
+                for file in page:
+                    yield file
+
+    async def _list_pages(
+        self, remote_path: str | None, list_folder: Callable[[str], Pages]
+    ) -> AsyncGenerator[tuple[str, Sequence[RemoteFile]], None]:
         failure = await self._ensure_initialized()
         if failure is not None:
             failure.unwrap()
         try:
             folder = self._folder_path(remote_path)
-            async with aclosing(self._pages(folder, recursive=recursive)) as pages:
+            async with aclosing(list_folder(folder)) as pages:
                 async for page in pages:
-                    for file in page:
-                        if matches(pattern, file["path"], folder):
-                            yield file
+                    yield folder, page
         except Exception as exc:
             error = to_quack_error(exc)
             if error is exc:

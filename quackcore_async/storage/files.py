@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Final, cast
 
 from quackcore_async.errors import ConflictError, IntegrityError, InvalidNameError, LifecycleError
-from quackcore_async.protocols import RemoteFile, Verification
+from quackcore_async.protocols import RemoteFile, Verification, nanoseconds_of
 from quackcore_async.storage.folders import Folder, blaming
 from quackcore_async.storage.names import check_component, is_encodable
 from quackcore_async.storage.partial import PartialFile
@@ -34,11 +34,7 @@ def local_path_of(path: str | os.PathLike[str]) -> str:
 
 def mtime_ns_of(file: RemoteFile) -> int | None:
     """Return the stored modification time in nanoseconds, such that it reads back as the same float."""
-    seconds = file.get("mtime")
-    if seconds is None:
-        return None
-    whole = int(seconds // 1)
-    return whole * 10**9 + round((seconds - whole) * 1e9)
+    return nanoseconds_of(file.get("mtime"))
 
 
 class SourceFile:

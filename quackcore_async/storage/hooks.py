@@ -88,6 +88,10 @@ class StorageHooks(ABC):
     def _pages(self, folder: str, *, recursive: bool) -> Pages:
         """Yield the listing of a folder (empty, or ending in `/`) in lists of any length."""
 
+    def _tree_pages(self, folder: str) -> Pages:
+        """Yield a recursive listing with empty folders in it; to be overridden where the storage has such."""
+        return self._pages(folder, recursive=True)
+
     @abstractmethod
     async def _stat(self, path: str) -> RemoteFile:
         """Look a file up.

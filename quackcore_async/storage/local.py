@@ -1,7 +1,7 @@
 """`LocalStorage`: files below a folder of this machine, and the reference for what a storage does."""
 
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterator, Mapping
 from functools import partial
 from itertools import islice
 from typing import Any, ClassVar, Final
@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from quackcore_async.concurrency import run_in_thread, shielded
 from quackcore_async.config import BaseConfigProvider
 from quackcore_async.errors import ErrorKind, InvalidNameError, LifecycleError, MissingConfigError, StorageError
-from quackcore_async.protocols import RemoteFile, StorageCapabilities
+from quackcore_async.protocols import RemoteFile, StorageCapabilities, nanoseconds_of
 from quackcore_async.protocols.core import AuthProviderProtocol, ConfigProviderProtocol
 from quackcore_async.storage.base import BaseStorageIntegration
 from quackcore_async.storage.files import DownloadTarget, SourceFile, local_path_of
@@ -119,20 +119,20 @@ class LocalStorage(BaseStorageIntegration):
 
     async def _put_file(self, source: SourceFile, write: Write) -> None:
         self._check_options(write)
-        await run_steps(self._tree.store(source, write.path, overwrite=write.overwrite), write.progress)
+        await run_steps(self._tree.store(source, write), write.progress)
 
     async def _put_bytes(self, data: bytes, write: Write) -> None:
         self._check_options(write)
-        await run_in_thread(partial(self._tree.store_bytes, data, write.path, overwrite=write.overwrite))
+        await run_in_thread(self._tree.store_bytes, data, write)
 
     async def _put_stream(self, chunks: AsyncIterable[bytes], write: Write) -> None:
         self._check_options(write)
-        target = self._tree.partial(write.path, overwrite=write.overwrite)
+        target = self._tree.partial(write.path, overwrite=write.overwrite, mode=write.options.mode)
         try:
             await run_in_thread(target.open)
             async for block in _blocks(chunks):
                 await run_in_thread(target.write, block)
-            await run_in_thread(target.commit)
+            await run_in_thread(partial(target.commit, mtime_ns=nanoseconds_of(write.options.mtime)))
         finally:
             await shielded(partial(run_in_thread, target.discard))
 
@@ -148,13 +148,11 @@ class LocalStorage(BaseStorageIntegration):
             raise
         return reader
 
-    async def _pages(self, folder: str, *, recursive: bool) -> Pages:
-        files = self._tree.walk(folder, recursive=recursive)
-        try:
-            while page := await run_in_thread(_take, files):
-                yield page
-        finally:
-            files.close()
+    def _pages(self, folder: str, *, recursive: bool) -> Pages:
+        return _paged(self._tree.walk(folder, recursive=recursive))
+
+    def _tree_pages(self, folder: str) -> Pages:
+        return _paged(self._tree.walk(folder, recursive=True, empty_folders=True))
 
     async def _stat(self, path: str) -> RemoteFile:
         return await run_in_thread(self._tree.stat, path)
@@ -228,6 +226,14 @@ async def _blocks(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytearray]:
 
 def _tree_at(root: str | os.PathLike[str]) -> Tree:
     return Tree(os.path.abspath(local_path_of(root)))
+
+
+async def _paged(files: Generator[RemoteFile, None, None]) -> Pages:
+    try:
+        while page := await run_in_thread(_take, files):
+            yield page
+    finally:
+        files.close()
 
 
 def _take(files: Iterator[RemoteFile]) -> list[RemoteFile]:

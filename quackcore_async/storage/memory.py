@@ -107,6 +107,11 @@ class MemoryStorage(BaseStorageIntegration):
         while page := list(islice(entries, _PAGE)):
             yield page
 
+    async def _tree_pages(self, folder: str) -> Pages:
+        entries = self._list(folder, recursive=True, markers=True)
+        while page := list(islice(entries, _PAGE)):
+            yield page
+
     async def _stat(self, path: str) -> RemoteFile:
         return self._describe(path, self._find(path))
 
@@ -130,8 +135,11 @@ class MemoryStorage(BaseStorageIntegration):
 
     def _store(self, data: bytes, write: Write, *, mtime: float | None = None, mode: int | None = None) -> None:
         self._check_condition(write.path, write)
+        options = write.options
+        mtime = mtime if options.mtime is None else options.mtime
+        mode = mode if options.mode is None else options.mode
         etag = f'"{hashlib.md5(data, usedforsecurity=False).hexdigest()}"'
-        self._files[write.path] = _StoredFile(data, etag, datetime.now(UTC), write.options, mtime, mode)
+        self._files[write.path] = _StoredFile(data, etag, datetime.now(UTC), options, mtime, mode)
         write.progress(len(data))
 
     def _check_condition(self, path: str, write: Write) -> None:
@@ -143,7 +151,7 @@ class MemoryStorage(BaseStorageIntegration):
             message = f"{self._url_of(path)} is not what `if_match` says any more: read it again"
             raise ConflictError(message, code="changed")
 
-    def _list(self, folder: str, *, recursive: bool) -> Generator[RemoteFile, None, None]:
+    def _list(self, folder: str, *, recursive: bool, markers: bool = False) -> Generator[RemoteFile, None, None]:
         """Yield a folder from a snapshot of the names; code point order is the order of the UTF-8 bytes."""
         names = sorted(name for name in self._files if name.startswith(folder))
         index = 0
@@ -158,6 +166,8 @@ class MemoryStorage(BaseStorageIntegration):
                 continue
             if stored is not None and not path.endswith("/"):
                 yield self._describe(path, stored)
+            elif stored is not None and markers and path != folder:
+                yield folder_entry(path, self._url_of(path))
             index += 1
 
     def _describe(self, path: str, stored: _StoredFile) -> RemoteFile:

@@ -10,9 +10,10 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 from quackcore_async.errors import ConflictError, InvalidNameError, RemoteNotFoundError
-from quackcore_async.protocols import RemoteFile
+from quackcore_async.protocols import RemoteFile, nanoseconds_of
 from quackcore_async.storage.files import DownloadTarget, SourceFile
 from quackcore_async.storage.folders import Folder, blaming
+from quackcore_async.storage.hooks import Write
 from quackcore_async.storage.names import base_name, folder_entry, is_partial, shown
 from quackcore_async.storage.partial import PartialFile, check_target
 from quackcore_async.storage.steps import CHUNK_BYTES, Steps
@@ -59,21 +60,25 @@ class Tree:
         """Make the unfinished form of a file, which is not open yet; the folders above are made with it."""
         return PartialFile(path, partial(self._parent, path, create=True), overwrite=overwrite, mode=mode)
 
-    def store(self, source: SourceFile, path: str, *, overwrite: bool) -> Steps[None]:
+    def store(self, source: SourceFile, write: Write) -> Steps[None]:
         """Copy a local file in."""
         done = 0
-        with source.opened(), self.partial(path, overwrite=overwrite, mode=source.mode) as target:
-            for chunk in source.chunks():
-                target.write(chunk)
-                done += len(chunk)
-                yield done
-            target.commit(mtime_ns=source.mtime_ns)
+        options = write.options
+        with source.opened():
+            mode = source.mode if options.mode is None else options.mode
+            mtime_ns = source.mtime_ns if options.mtime is None else nanoseconds_of(options.mtime)
+            with self.partial(write.path, overwrite=write.overwrite, mode=mode) as target:
+                for chunk in source.chunks():
+                    target.write(chunk)
+                    done += len(chunk)
+                    yield done
+                target.commit(mtime_ns=mtime_ns)
 
-    def store_bytes(self, data: bytes, path: str, *, overwrite: bool) -> None:
+    def store_bytes(self, data: bytes, write: Write) -> None:
         """Write a file whole."""
-        with self.partial(path, overwrite=overwrite) as target:
+        with self.partial(write.path, overwrite=write.overwrite, mode=write.options.mode) as target:
             target.write(data)
-            target.commit()
+            target.commit(mtime_ns=nanoseconds_of(write.options.mtime))
 
     def fetch(self, path: str, target: DownloadTarget) -> Steps[None]:
         """Copy a file out."""
@@ -146,11 +151,18 @@ class Tree:
             folder.child(name, create=True).close()
             folder.sync()
 
-    def walk(self, prefix: str, *, recursive: bool) -> Generator[RemoteFile, None, None]:
+    def walk(
+        self, prefix: str, *, recursive: bool, empty_folders: bool = False
+    ) -> Generator[RemoteFile, None, None]:
         """Yield what is below a folder in the order of the UTF-8 bytes of the paths.
 
         At any time it holds the names of the folders on the way down, and one descriptor. What vanishes meanwhile
         is left out.
+
+        Args:
+            prefix: The folder.
+            recursive: False stays in it and yields its folders.
+            empty_folders: Yield the folders without entries too.
         """
         levels = [(prefix, iter(self._entries(prefix)))]
         while levels:
@@ -158,8 +170,11 @@ class Tree:
             deeper = yield from self._walk_folder(prefix, entries, recursive=recursive)
             if deeper is None:
                 levels.pop()
-            else:
-                levels.append((deeper, iter(self._entries(deeper))))
+                continue
+            names = self._entries(deeper)
+            if empty_folders and not names:
+                yield folder_entry(deeper, self.url_of(deeper))
+            levels.append((deeper, iter(names)))
 
     def _walk_folder(
         self, prefix: str, entries: Iterator[bytes], *, recursive: bool

@@ -248,6 +248,7 @@ async def _run_many(
     try:
         verb = make_verb()
         runner = make_runner(reporter, operation, verb.service, concurrency=concurrency, on_error=on_error)
+        runner.concurrency = verb.workers(runner.concurrency)
         inputs = open_inputs(items, verb, reporter)
     except Exception as exc:  # noqa: BLE001 - a public function: the one place where it becomes a result
         return IntegrationResult[BulkReport].from_exception(exc, operation=operation)
@@ -278,6 +279,7 @@ class _OutcomeStream(AsyncIterator[TransferOutcome]):
         self._runner = make_runner(
             self._reporter, operation, verb.service, concurrency=concurrency, on_error=on_error, drain=False
         )
+        self._runner.concurrency = verb.workers(self._runner.concurrency)
         self._inputs = open_inputs(items, verb, self._reporter)
         self._ready: deque[TransferOutcome] = deque()
         self._ended = False

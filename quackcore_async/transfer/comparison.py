@@ -16,6 +16,10 @@ Compare = Literal["auto", "size", "checksum"]
 _TOLERANCE: Final = 0.001  # seconds; what is lost between nanoseconds, floats and text
 
 
+_CHEAP_TO_READ: Final = 16 * 1024**2
+"""Bytes that are hashed here before a service is asked about a file: reading them costs less than a request."""
+
+
 class Digest(Protocol):
     """A checksum under way."""
 
@@ -82,10 +86,20 @@ async def are_equal(source_side: Side, source: Entry, target_side: Side, target:
         return verdict
     if compare == "checksum":
         return await _same_content(source_side, source, target_side, target)
+    listed = source.etag, target.etag
+    known = None
+    if source.size <= _CHEAP_TO_READ:
+        known = await _compare_md5(source_side, source, target_side, target)
+    if known is True:
+        return True
     source, target = await source_side.complete(source), await target_side.complete(target)
     if source.size != target.size:
         return False
-    return _same_time(source, target) or await _compare_md5(source_side, source, target_side, target) is True
+    if _same_time(source, target):
+        return True
+    if known is None or listed != (source.etag, target.etag):
+        known = await _compare_md5(source_side, source, target_side, target)
+    return known is True
 
 
 def quick_verdict(source: Entry, target: Entry, compare: Compare) -> bool | None:

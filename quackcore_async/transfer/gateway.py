@@ -3,7 +3,7 @@
 import os
 import secrets
 import stat
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any, TypeVar
@@ -30,7 +30,9 @@ from quackcore_async.protocols import (
 )
 from quackcore_async.protocols.core import StorageIntegrationProtocol
 from quackcore_async.results import IntegrationResult, service_name
+from quackcore_async.storage.base import BaseStorageIntegration
 from quackcore_async.storage.names import PARTIAL_SUFFIX
+from quackcore_async.transfer.batching import BATCH, DeleteBatcher
 
 __all__ = ["StorageGateway", "gateway"]
 
@@ -49,6 +51,8 @@ class StorageGateway:
         self.storage: StorageIntegrationProtocol = storage
         self._storage = storage
         self.name = service_name(storage)
+        delete_files = getattr(storage, "delete_files", None)
+        self._batcher = DeleteBatcher(delete_files) if callable(delete_files) else None
 
     @property
     def capabilities(self) -> StorageCapabilities:
@@ -82,7 +86,15 @@ class StorageGateway:
 
     async def delete(self, remote: str) -> bool:
         """Delete a file; False when it was not there and the storage tells."""
-        return _content(await self._storage.delete_file(remote), "delete_file") is not False
+        if self._batcher is not None and self.capabilities.batch_delete:
+            result = await self._batcher.delete(remote)
+        else:
+            result = await self._storage.delete_file(remote)
+        return _content(result, "delete_file") is not False
+
+    def deletion_workers(self, concurrency: int) -> int:
+        """Return how many deletions to ask for at a time: a batch full where they are sent together."""
+        return BATCH if self._batcher is not None and self.capabilities.batch_delete else concurrency
 
     async def folders_in(self, parent: str) -> frozenset[str]:
         """Return the folders that lie directly in a folder."""
@@ -97,25 +109,26 @@ class StorageGateway:
         """Copy a file within the storage."""
         _content(await self._storage.copy_file(source, target), "copy_file")
 
-    async def write_stream(self, remote: str, chunks: AsyncIterable[bytes]) -> None:
+    async def write_stream(
+        self, remote: str, chunks: AsyncIterable[bytes], options: UploadOptions | None = None
+    ) -> None:
         """Write a file from a stream."""
-        _content(await self._storage.write_stream(remote, chunks), "write_stream")
+        _content(await self._storage.write_stream(remote, chunks, options=options), "write_stream")
 
     def open_read(self, remote: str) -> ByteStream:
         """Open a file as a stream."""
         return self._storage.open_read(remote)
 
-    async def iter_files(
-        self, folder: str | None, *, recursive: bool = True
-    ) -> AsyncGenerator[Mapping[str, Any], None]:
+    def iter_files(self, folder: str | None, *, recursive: bool = True) -> AsyncGenerator[Mapping[str, Any], None]:
         """Stream the files below a folder, or what lies directly in it."""
-        files = self._storage.iter_files(folder, recursive=recursive)
-        try:
-            async for file in files:
-                yield file
-        finally:
-            if isinstance(files, AsyncGenerator):
-                await files.aclose()
+        return _closing(self._storage.iter_files(folder, recursive=recursive))
+
+    def iter_tree(self, folder: str | None) -> AsyncGenerator[Mapping[str, Any], None]:
+        """Stream the files below a folder, and the empty folders where the storage can list them."""
+        storage = self._storage
+        if not isinstance(storage, BaseStorageIntegration) or not _lists_as_its_base(storage):
+            return self.iter_files(folder)
+        return _closing(storage.iter_tree(folder))
 
     @property
     def is_object_storage(self) -> bool:
@@ -129,6 +142,7 @@ class _PlainGateway(StorageGateway):
     def __init__(self, storage: StorageIntegrationProtocol) -> None:
         self.storage = storage
         self.name = service_name(storage)
+        self._batcher = None
         self._listing: dict[str, Mapping[str, Any]] | None = None
         self._listing_lock = anyio.Lock()
 
@@ -180,8 +194,10 @@ class _PlainGateway(StorageGateway):
     async def copy(self, source: str, target: str) -> None:
         raise self._unsupported(f"cannot copy to {target}", source)
 
-    async def write_stream(self, remote: str, chunks: AsyncIterable[bytes]) -> None:
-        del chunks
+    async def write_stream(
+        self, remote: str, chunks: AsyncIterable[bytes], options: UploadOptions | None = None
+    ) -> None:
+        del chunks, options
         raise self._unsupported("cannot write a stream", remote)
 
     def open_read(self, remote: str) -> ByteStream:
@@ -193,6 +209,9 @@ class _PlainGateway(StorageGateway):
         for file in await self._list(folder):
             if recursive or file.get("is_folder"):
                 yield file
+
+    def iter_tree(self, folder: str | None) -> AsyncGenerator[Mapping[str, Any], None]:
+        return self.iter_files(folder)
 
     async def _list(self, folder: str | None) -> Sequence[Mapping[str, Any]]:
         files = _content(await self.storage.list_files(folder), "list_files")
@@ -227,6 +246,20 @@ def _content(result: IntegrationResult[T], method: str) -> T:
     if not isinstance(result, IntegrationResult):
         raise ContractError(f"{method} returned {type(result).__name__}: a storage returns IntegrationResult")
     return result.unwrap()
+
+
+def _lists_as_its_base(storage: BaseStorageIntegration) -> bool:
+    """Tell whether nobody has put a listing of his own in place of `iter_files`."""
+    return getattr(storage.iter_files, "__func__", None) is BaseStorageIntegration.iter_files
+
+
+async def _closing(files: AsyncIterator[Mapping[str, Any]]) -> AsyncGenerator[Mapping[str, Any], None]:
+    try:
+        async for file in files:
+            yield file
+    finally:
+        if isinstance(files, AsyncGenerator):
+            await files.aclose()
 
 
 def _regular_size(path: str) -> int:

@@ -12,6 +12,7 @@ from quackcore_async.results import IntegrationResult, to_quack_error
 from quackcore_async.transfer.bulk import make_runner
 from quackcore_async.transfer.comparison import Compare
 from quackcore_async.transfer.engine import Burst, Job, OnError, Runner
+from quackcore_async.transfer.entries import Entry
 from quackcore_async.transfer.listing import TreePair
 from quackcore_async.transfer.moves import TreeMoves
 from quackcore_async.transfer.patterns import PatternFilter
@@ -156,11 +157,17 @@ class _Sync:
                 message = f"nothing was deleted from {self._target.label}: {self._source.label} has no file"
                 self._failures.append(ConflictError(message, code="empty_source"))
             return
+        self._runner.concurrency = self._target.storage.deletion_workers(self._runner.concurrency)
         async with aclosing(DeletionPlan(trees, self._moves, self._reporter)) as plan:
             await self._runner.run(plan, self._tally)
-        if isinstance(self._target, LocalSide) and not self._dry_run:
-            kept = trees.source.empty_folders
+        if self._dry_run:
+            return
+        kept = trees.source.empty_folders
+        if isinstance(self._target, LocalSide):
             await run_in_thread(remove_empty_folders, self._target.root, plan.emptied, kept)
+        elif self._moves.keeps_folders:
+            for folder in sorted({key + b"/" for key in plan.emptied} & kept):
+                await self._target.storage.create_folder(self._target.remote_of(Entry(folder).path))
 
 
 class _Tally(Burst):

@@ -4,9 +4,11 @@ import os
 import tempfile
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from quackcore_async.concurrency import run_in_thread, shielded
-from quackcore_async.protocols import Verification
+from quackcore_async.errors import QuackError
+from quackcore_async.protocols import RemoteFile, UploadOptions, Verification
 from quackcore_async.transfer.comparison import Compare, are_equal, quick_verdict
 from quackcore_async.transfer.engine import Done
 from quackcore_async.transfer.entries import Entry
@@ -16,6 +18,8 @@ from quackcore_async.transfer.sides import LocalSide, StorageSide
 from quackcore_async.transfer.verbs import UNCHANGED, WOULD_DO
 
 __all__ = ["TreeMoves"]
+
+_NOT_EMPTY: Final = Done(TransferStatus.SKIPPED, "what takes no part in the sync lies in it")
 
 
 class TreeMoves:
@@ -62,7 +66,9 @@ class TreeMoves:
     async def create_folder(self, source: Entry, _meter: ItemMeter) -> Done:
         """Create a folder in the target, unless it is there."""
         path = self._target.remote_of(source.path)
-        if isinstance(self._target, StorageSide) and await self._target.has_folder(path):
+        if isinstance(self._target, LocalSide):
+            self._target.folder.place(source.path)
+        elif await self._target.has_folder(path):
             return Done(TransferStatus.SKIPPED, "it exists already")
         if self._dry_run:
             return WOULD_DO
@@ -74,7 +80,12 @@ class TreeMoves:
         if self._dry_run:
             return WOULD_DO
         folder = "/" if target.is_folder else ""
-        await self._target.storage.delete(target.remote or f"{self._target.remote_of(target.path)}{folder}")
+        try:
+            await self._target.storage.delete(target.remote or f"{self._target.remote_of(target.path)}{folder}")
+        except QuackError as error:
+            if target.is_folder and error.code == "not_empty":
+                return _NOT_EMPTY
+            raise
         return Done()
 
     async def _move(self, source: Entry, meter: ItemMeter) -> Verification | None:
@@ -88,7 +99,7 @@ class TreeMoves:
             await self._target.storage.copy(source.remote, remote)
         elif self._source.storage.is_object_storage and self._target.storage.is_object_storage:
             async with self._source.storage.open_read(source.remote) as stream:
-                await self._target.storage.write_stream(remote, stream)
+                await self._target.storage.write_stream(remote, stream, _kept_options(stream.file))
         else:
             await self._relay(self._source, source, meter)
         return None
@@ -123,6 +134,16 @@ def _action(source: LocalSide | StorageSide, target: LocalSide | StorageSide) ->
     if source.is_local == target.is_local:
         return TransferAction.COPY
     return TransferAction.UPLOAD if source.is_local else TransferAction.DOWNLOAD
+
+
+def _kept_options(file: RemoteFile) -> UploadOptions:
+    """Return what is stored beside a file, to be stored beside its copy."""
+    return UploadOptions(
+        content_type=file.get("content_type"),
+        metadata=dict(file.get("metadata") or {}),
+        mtime=file.get("mtime"),
+        mode=file.get("mode"),
+    )
 
 
 def _remove_folder(folder: Path) -> None:

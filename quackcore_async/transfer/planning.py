@@ -113,7 +113,8 @@ class TransferPlan(_Plan):
         if target is not None or not self._moves.keeps_folders:
             return None
         job = self._job(source, TransferAction.CREATE_FOLDER)
-        job.perform = partial(self._moves.create_folder, source)
+        job.refusal = self._collisions.find(source)
+        job.perform = partial(self._moves.create_folder, source) if job.refusal is None else None
         return job
 
     def _job(self, source: Entry, action: TransferAction) -> Job:
@@ -178,11 +179,12 @@ class _Collisions:
         if self._folder is None:
             return None
         if self._claims is not None:
-            return self._find_folded(source)
+            return None if source.is_folder else self._find_folded(source)
         while self._open and not source.key.startswith(self._open[-1]):
             self._open.pop()
         above = next((key for key in self._open if source.key[len(key) :].startswith(b"/")), None)
-        self._open.append(source.key)
+        if not source.is_folder:
+            self._open.append(source.key)
         if above is None:
             return None
         message = f"{source.path}: {os.fsdecode(above)} is a file already, and cannot be a folder too"

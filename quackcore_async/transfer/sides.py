@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, Final
 
 from quackcore_async.concurrency import run_in_thread
-from quackcore_async.errors import InvalidNameError, QuackError, RemoteNotFoundError
+from quackcore_async.errors import ErrorKind, InvalidNameError, QuackError, RemoteNotFoundError
 from quackcore_async.storage.local import LocalStorage
 from quackcore_async.transfer.comparison import new_digest
 from quackcore_async.transfer.entries import Entry, path_key
@@ -45,6 +45,11 @@ class TreeSide:
         self.complaints: list[str] = []
         self.failures: list[QuackError] = []
 
+    def complain(self, complaint: str) -> None:
+        """Keep a sentence on what is left out, the first 1000 of them."""
+        if len(self.complaints) < KEPT_OUTCOMES:
+            self.complaints.append(complaint)
+
     def entries(self, patterns: PatternFilter, *, must_exist: bool) -> AsyncGenerator[Entry, None]:
         """Stream what takes part.
 
@@ -79,14 +84,10 @@ class LocalSide(TreeSide):
             if must_exist or await run_in_thread(os.path.lexists, self.root):
                 raise RemoteNotFoundError(f"{self.root} is no folder")
             return
-        walk = walk_folder(self.root, patterns, on_skipped=self._complain, on_failure=self.failures.append)
+        walk = walk_folder(self.root, patterns, on_skipped=self.complain, on_failure=self.failures.append)
         async with aclosing(walk):
             async for entry in walk:
                 yield entry
-
-    def _complain(self, complaint: str) -> None:
-        if len(self.complaints) < KEPT_OUTCOMES:
-            self.complaints.append(complaint)
 
     def remote_of(self, path: str) -> str:
         """Return the name within the local storage."""
@@ -120,20 +121,37 @@ class StorageSide(TreeSide):
         self._folders: tuple[str, frozenset[str]] | None = None
 
     async def entries(self, patterns: PatternFilter, *, must_exist: bool) -> AsyncGenerator[Entry, None]:
-        """Stream the files; a folder that is not there has none, as services do not tell."""
-        del must_exist
-        async with aclosing(self.storage.iter_files(self.prefix or None)) as files:
-            async for file in files:
-                path = self._path_of(file)
-                if path and patterns.takes(path):
-                    yield Entry.of_listed(path, file)
+        """Stream the files and the empty folders; a folder that is not there has none, as services do not tell.
+
+        A storage that is not there as a whole, such as a local one without its root, is an empty target.
+        """
+        listed = 0
+        try:
+            async with aclosing(self.storage.iter_tree(self.prefix or None)) as files:
+                async for file in files:
+                    listed += 1
+                    path = self._path_of(file)
+                    if self._takes(path, file, patterns):
+                        yield Entry.of_listed(path, file)
+        except RemoteNotFoundError as error:
+            if must_exist or listed or error.kind is not ErrorKind.NOT_FOUND:
+                raise
 
     def _path_of(self, file: Mapping[str, Any]) -> str:
-        """Return the path of a listed file relative to the folder; empty for what is no file in it."""
+        """Return the path of a listed file relative to the folder, a folder's with `/` at its end."""
         listed = str(file["path"])
-        if listed.endswith("/") or file.get("is_folder") or not listed.startswith(self.prefix):
-            return ""
-        return listed[len(self.prefix) :]
+        if file.get("is_folder") and not listed.endswith("/"):
+            listed += "/"
+        return listed[len(self.prefix) :] if listed.startswith(self.prefix) else ""
+
+    def _takes(self, path: str, file: Mapping[str, Any], patterns: PatternFilter) -> bool:
+        if not path.endswith("/"):
+            return bool(path) and patterns.takes(path)
+        if not path.removesuffix("/") or not patterns.keeps_folder(path.removesuffix("/")):
+            return False
+        if file.get("size"):
+            self.complain(f"{path}: the name of a folder, its {file['size']} bytes are left out")
+        return True
 
     def remote_of(self, path: str) -> str:
         """Return the name within the storage."""

@@ -79,6 +79,10 @@ class Verb(ABC):
             job.source = job.source or str(entry)
         return job
 
+    def workers(self, concurrency: int) -> int:
+        """Return how many items have to be under way at a time to keep `concurrency` of them busy."""
+        return concurrency
+
     async def measure(self, jobs: Iterable[Job]) -> None:  # noqa: B027 - most have nothing to measure
         """Find out the sizes of jobs, where that is cheap."""
 
@@ -192,6 +196,10 @@ class Deletions(Verb):
     """Deletes remote files."""
 
     action = TransferAction.DELETE
+
+    def workers(self, concurrency: int) -> int:
+        """Return how many items have to be under way at a time: a batch full where deletions go in batches."""
+        return self._storage.deletion_workers(concurrency)
 
     def _fill(self, job: Job, entry: object) -> None:
         item = read_delete(entry)

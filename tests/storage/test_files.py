@@ -8,12 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quackcore_async.errors import ErrorKind, IntegrityError, LifecycleError, QuackError
+from quackcore_async.protocols import UploadOptions
 from quackcore_async.storage import LocalStorage
 from quackcore_async.storage.files import DownloadTarget, SourceFile, mtime_ns_of
+from quackcore_async.storage.hooks import Write
 from quackcore_async.storage.partial import PartialFile
 from quackcore_async.storage.tree import Tree
 
 ENTRY = {"name": "a", "path": "a", "size": 4, "last_modified": None, "url": "memory://m/a"}
+
+
+def write_to(path):
+    return Write(path, overwrite=True, options=UploadOptions(), progress=lambda _done: None)
 
 
 @pytest.fixture
@@ -95,7 +101,7 @@ def replace(path):
 
 @pytest.mark.parametrize("change", [grow, shrink, touch, vanish, replace])
 def test_a_source_that_changes_is_not_stored(root, source, change):
-    steps = Tree(str(root)).store(SourceFile(source), "target", overwrite=True)
+    steps = Tree(str(root)).store(SourceFile(source), write_to("target"))
     assert next(steps) == 1024**2
     change(source)
     with pytest.raises(QuackError) as caught:
@@ -240,7 +246,7 @@ def test_a_race_for_a_free_name_has_one_winner(root):
 def test_nothing_stays_open(root, source, folder):
     before = len(os.listdir("/proc/self/fd"))
     tree = Tree(str(root))
-    for _ in tree.store(SourceFile(source), "a/b/c", overwrite=True):
+    for _ in tree.store(SourceFile(source), write_to("a/b/c")):
         pass
     for _ in tree.fetch("a/b/c", DownloadTarget(folder / "back", "c")):
         pass

@@ -453,3 +453,49 @@ async def test_a_listed_file_without_a_time_is_compared_by_its_time_of_writing(h
     foreign.list_files = list_files
     await sync(here, (foreign, ""))
     assert (await sync(here, (foreign, ""))).content.skipped == 1
+
+
+async def test_a_target_storage_whose_root_is_not_there_yet_is_empty(here, there):
+    make_tree(here, TREE)
+    target = (LocalStorage(root=there / "not/yet"), "pre/fix")
+    assert (await sync(here, target, delete=True)).unwrap().succeeded == len(TREE)
+    assert read_tree(there / "not/yet/pre/fix") == TREE
+
+
+async def test_a_source_storage_whose_root_is_not_there_is_a_failure(there):
+    make_tree(there, {"kept": b"1"})
+    result = await sync((LocalStorage(root=there / "missing"), ""), there / "kept-apart", delete=True)
+    assert result.error_info.kind is ErrorKind.NOT_FOUND
+
+
+async def test_empty_folders_go_from_any_storage_to_any_other(remote, here, tmp_path):
+    (here / "hollow/inner").mkdir(parents=True)
+    make_tree(here, {"a/b.txt": b"1"})
+    back = tmp_path / "back"
+    for source, target in ((here, remote), (remote, back)):
+        assert (await sync(source, target, delete=True)).unwrap().succeeded == 2
+        assert (await sync(source, target, delete=True)).unwrap().succeeded == 0
+    assert (back / "hollow/inner").is_dir()
+
+
+@pytest.mark.parametrize("as_storage", [False, True])
+async def test_a_folder_in_which_only_a_link_lies_is_not_deleted_and_is_no_failure(here, there, as_storage):
+    make_tree(here, {"a": b"1"})
+    make_tree(there, {"a": b"1"})
+    (there / "linked").mkdir()
+    (there / "linked/away").symlink_to(here)
+    target = (LocalStorage(root=there), "") if as_storage else there
+    report = (await sync(here, target, delete=True)).unwrap()
+    assert (report.failed, report.deleted) == (0, 0)
+    assert (there / "linked/away").is_symlink()
+
+
+async def test_a_folder_whose_last_file_is_deleted_stays_as_an_empty_one(remote, here, tmp_path):
+    make_tree(here, {"a": b"1", "b/c": b"2"})
+    (await sync(here, remote)).unwrap()
+    (here / "b/c").unlink()
+    assert (await sync(here, remote, delete=True)).unwrap().deleted == 1
+    again = (await sync(here, remote, delete=True)).unwrap()
+    assert (again.succeeded, again.deleted) == (0, 0)
+    (await sync(remote, tmp_path / "back")).unwrap()
+    assert (tmp_path / "back/b").is_dir()

@@ -5,6 +5,7 @@ Everything here runs on asyncio only, loads those libraries when a client is ope
 
 from quackcore_async.clients.s3.client import MAX_BATCH, S3Client
 from quackcore_async.clients.s3.copy import copy_object
+from quackcore_async.clients.s3.deletion import delete_objects
 from quackcore_async.clients.s3.download import Downloaded, download
 from quackcore_async.clients.s3.names import MAX_KEY_BYTES, S3Address, bucket_complaint, check_key, parse_s3_url
 from quackcore_async.clients.s3.objects import DeleteFailure, ListPage, ObjectInfo
@@ -27,6 +28,7 @@ __all__ = [
     "bucket_complaint",
     "check_key",
     "copy_object",
+    "delete_objects",
     "download",
     "parse_s3_url",
     "upload_bytes",

@@ -4,7 +4,7 @@ import mimetypes
 from collections.abc import Mapping
 from typing import Any, Final
 
-from quackcore_async.protocols import UploadOptions
+from quackcore_async.protocols import UploadOptions, nanoseconds_of
 
 __all__ = [
     "MODE_KEY",
@@ -36,12 +36,16 @@ def guess_content_type(name: str) -> str:
     return guessed or _DEFAULT_TYPE
 
 
-def source_metadata(mtime_ns: int, mode: int) -> dict[str, str]:
-    """Return the metadata that keeps a file's modification time and permission bits."""
-    seconds, fraction = divmod(abs(mtime_ns), _NANO)
-    sign = "-" if mtime_ns < 0 else ""
-    text = f"{sign}{seconds}.{fraction:09d}".rstrip("0").rstrip(".")
-    return {MTIME_KEY: text, MODE_KEY: f"{mode & _PERMISSIONS:o}"}
+def source_metadata(mtime_ns: int | None, mode: int | None) -> dict[str, str]:
+    """Return the metadata that keeps a file's modification time and permission bits, as far as they are known."""
+    kept: dict[str, str] = {}
+    if mtime_ns is not None:
+        seconds, fraction = divmod(abs(mtime_ns), _NANO)
+        sign = "-" if mtime_ns < 0 else ""
+        kept[MTIME_KEY] = f"{sign}{seconds}.{fraction:09d}".rstrip("0").rstrip(".")
+    if mode is not None:
+        kept[MODE_KEY] = f"{mode & _PERMISSIONS:o}"
+    return kept
 
 
 def mtime_of(metadata: Mapping[str, str]) -> float | None:
@@ -71,16 +75,17 @@ def write_parameters(
         key: Name to guess the content type from.
         options: What the caller asked for.
         overwrite: False writes only where nothing is.
-        metadata: More metadata; the caller's own wins.
+        metadata: More metadata; what the options say wins.
 
     Returns:
         What describes the object (for PUT and the start of a multipart upload), and its conditions (for PUT and
         the end of one).
     """
     options = options or UploadOptions()
+    kept = source_metadata(nanoseconds_of(options.mtime), options.mode)
     described = {
         "ContentType": options.content_type or guess_content_type(key),
-        "Metadata": {**(metadata or {}), **options.metadata},
+        "Metadata": {**(metadata or {}), **kept, **options.metadata},
         "CacheControl": options.cache_control,
         "ContentDisposition": options.content_disposition,
         "ContentEncoding": options.content_encoding,

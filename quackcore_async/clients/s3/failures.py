@@ -14,7 +14,7 @@ from quackcore_async.errors import QuackError
 from quackcore_async.results import to_quack_error
 from quackcore_async.transport import retry_after_of
 
-__all__ = ["classify", "error_from_libraries", "meaning_of_class", "with_action"]
+__all__ = ["classify", "error_from_libraries", "error_of_code", "meaning_of_class", "with_action"]
 
 
 def meaning_of_class(name: str) -> Meaning | None:
@@ -35,6 +35,16 @@ def classify(exc: Exception) -> QuackError:
 def error_from_libraries(exc: Exception) -> QuackError | None:
     """Return the error that an exception of the S3 libraries stands for, None when it is none of theirs."""
     return _of_answer(exc) or _of_library(exc)
+
+
+def error_of_code(code: str, message: str, action: str) -> QuackError:
+    """Return the error of one item of a batch, of which an answer tells only code and message."""
+    meaning = CODES.get(code) or meanings.UNAVAILABLE
+    reason = f"{message.rstrip('.') or 'no reason given'} ({code or 'no code'})"
+    error = meaning.error(
+        _sentence(reason, meaning), kind=meaning.kind, code=meaning.code, retryable=meaning.retryable
+    )
+    return with_action(error, action)
 
 
 def with_action(error: QuackError, action: str) -> QuackError:

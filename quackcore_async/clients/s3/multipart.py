@@ -49,11 +49,16 @@ class MultipartUpload:
         self._completed = False
 
     async def __aenter__(self) -> Self:
-        # Shielded: an upload whose identifier is lost with the answer could never be aborted.
-        upload_id = await shielded(self._begin, timeout=self._client.settings.idle_timeout)
-        if upload_id is None:
+        # Shielded: an upload whose identifier is lost with the answer could never be aborted. What a cancellation
+        # that gets through the shield would lose with the returned value, `_begin` has kept.
+        try:
+            await shielded(self._begin, timeout=self._client.settings.idle_timeout)
+        except BaseException:
+            if self._upload_id:
+                await self._abort()
+            raise
+        if not self._upload_id:
             raise TimedOutError(f"cannot begin an upload to {self._address}: no answer in time", retryable=True)
-        self._upload_id = upload_id
         return self
 
     async def __aexit__(
@@ -81,8 +86,8 @@ class MultipartUpload:
         self._completed = True
         return written
 
-    async def _begin(self) -> str:
-        return await self._client.create_multipart(self._address, self._described)
+    async def _begin(self) -> None:
+        self._upload_id = await self._client.create_multipart(self._address, self._described)
 
     def _add(self, part: UploadedPart) -> None:
         self._parts[part.number] = part

@@ -5,7 +5,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-__all__ = ["DeleteFailure", "IncompleteUpload", "ListPage", "ObjectInfo", "UploadedPart", "object_info"]
+__all__ = [
+    "DeleteFailure",
+    "IncompleteUpload",
+    "ListPage",
+    "ObjectInfo",
+    "UploadedPart",
+    "object_info",
+    "quoted_tag",
+]
 
 _CHECKSUMS: Final = {
     "ChecksumCRC32": "crc32",
@@ -105,6 +113,13 @@ class DeleteFailure:
     message: str
 
 
+def quoted_tag(etag: str | None) -> str | None:
+    """Return an entity tag as RFC 9110 section 8.8.3 writes it: some services leave the quotes out."""
+    if not etag or etag.endswith('"'):
+        return etag or None
+    return f'"{etag}"'
+
+
 def object_info(key: str, answer: Mapping[str, Any], *, size: int | None = None) -> ObjectInfo:
     """Read the answer to a HEAD or GET, or an entry of a listing.
 
@@ -119,7 +134,7 @@ def object_info(key: str, answer: Mapping[str, Any], *, size: int | None = None)
     return ObjectInfo(
         key=key,
         size=answer.get("ContentLength", answer.get("Size", 0)) if size is None else size,
-        etag=answer.get("ETag"),
+        etag=quoted_tag(answer.get("ETag")),
         last_modified=answer.get("LastModified"),
         content_type=answer.get("ContentType"),
         metadata=answer.get("Metadata") or {},

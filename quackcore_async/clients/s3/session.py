@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 import anyio
 
+from quackcore_async.clients.s3.connections import session_class
 from quackcore_async.clients.s3.failures import classify
 from quackcore_async.clients.s3.settings import S3Keys, S3Settings
 from quackcore_async.concurrency import run_in_thread, shielded
@@ -157,7 +158,7 @@ def _prepare(settings: S3Settings, keys: S3Keys | None, session: Any) -> Abstrac
     """Do the slow part in a worker thread: import aioboto3, read botocore's models and the AWS files."""
     import aioboto3
     import aiobotocore.session
-    from botocore.config import Config
+    from aiobotocore.config import AioConfig
 
     profile_config: Mapping[str, Any] = {}
     if session is None:
@@ -172,7 +173,8 @@ def _prepare(settings: S3Settings, keys: S3Keys | None, session: Any) -> Abstrac
         profile_config = core.get_scoped_config()
     endpoint = settings.endpoint_url or _configured_endpoint(profile_config)
     region = settings.region or session.region_name or _DEFAULT_REGION
-    config = Config(
+    config = AioConfig(
+        http_session_cls=session_class(),
         signature_version="s3v4",
         retries={"mode": "standard", "total_max_attempts": 1},
         request_checksum_calculation="when_required",

@@ -6,7 +6,7 @@ from typing import Any, Final, Self
 
 from quackcore_async.clients.s3.failures import classify, with_action
 from quackcore_async.clients.s3.names import S3Address
-from quackcore_async.clients.s3.objects import ObjectInfo, object_info
+from quackcore_async.clients.s3.objects import ObjectInfo, object_info, quoted_tag
 from quackcore_async.clients.s3.requester import Requester
 from quackcore_async.errors import ConflictError, IntegrityError, LifecycleError, QuackError
 
@@ -204,7 +204,7 @@ class ObjectStream:
     def _check(self, answer: dict[str, Any]) -> None:
         first, end, size = self._extent(answer)
         if self._opened:
-            if answer.get("ETag") != self.info.etag or size != self.info.size:
+            if quoted_tag(answer.get("ETag")) != self.info.etag or size != self.info.size:
                 raise _changed(self._address, None)
             expected_end = self.end
         else:

@@ -1,11 +1,14 @@
 """What no real server can be made to do, against the scripted server: wrong regions, storms, cut and lost answers."""
 
 import asyncio
+import dataclasses
+from pathlib import Path
 
 import anyio
+import anyio.abc
 import pytest
 
-from quackcore_async.clients.s3 import S3Client, download, upload_file, upload_stream
+from quackcore_async.clients.s3 import S3Address, S3Client, download, upload_file, upload_stream
 from quackcore_async.errors import (
     AuthError,
     ConflictError,
@@ -18,6 +21,7 @@ from quackcore_async.errors import (
 )
 from quackcore_async.retry import RetryPolicy
 from quackcore_async.storage.files import SourceFile
+from tests.servers.endpoint import S3Endpoint
 from tests.servers.scripted import Answer, error_answer
 
 MIB = 1024**2
@@ -501,6 +505,90 @@ async def test_a_cancellation_at_any_part_leaves_no_upload_and_no_task(
     assert scripted.buffers.lent == 0
     await anyio.wait_all_tasks_blocked()
     no_new_tasks()
+
+
+@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("operation", ["CreateMultipartUpload", "UploadPart", "AbortMultipartUpload"])
+async def test_a_task_cancelled_the_asyncio_way_leaves_no_upload_wherever_it_is(
+    scripted_s3, scripted, make_file, no_new_tasks, operation, times
+):
+    loop = asyncio.get_running_loop()
+
+    def script(request):
+        if request.operation == operation:
+            for _ in range(times):
+                loop.call_soon_threadsafe(task.cancel)
+        if operation == "AbortMultipartUpload" and request.operation == "UploadPart":
+            return error_answer(403, "AccessDenied")
+        return None
+
+    scripted_s3.script = script
+    path = str(make_file(30 * MIB))
+    no_new_tasks(begin=True)
+    task = asyncio.create_task(upload_file(scripted, SourceFile(path), scripted_s3.endpoint.address("key")))
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert (scripted_s3.uploads, scripted_s3.objects) == ({}, {})
+    assert scripted.buffers.lent == 0
+    await anyio.wait_all_tasks_blocked()
+    no_new_tasks()
+
+
+async def test_an_upload_given_up_while_the_peer_reads_nothing_keeps_no_connection(impatient):
+    taken = anyio.Event()
+    open_files = Path("/proc/self/fd")
+
+    async def read_nothing(stream):
+        async with stream:
+            await stream.receive(100)
+            taken.set()
+            await anyio.sleep_forever()
+
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    url = f"http://127.0.0.1:{listener.extra(anyio.abc.SocketAttribute.local_port)}"
+    settings = S3Endpoint(url).settings()
+    async with listener, anyio.create_task_group() as peer, S3Client(settings, retry=impatient) as client:
+        peer.start_soon(listener.serve, read_nothing)
+        before = len(list(open_files.iterdir()))
+        async with client.buffers.buffer(8 * MIB) as buffer, anyio.create_task_group() as group:
+            buffer.size = 8 * MIB
+            group.start_soon(client.put, S3Address("bucket", "key"), buffer)
+            with anyio.fail_after(20):
+                await taken.wait()
+            await anyio.wait_all_tasks_blocked()
+            group.cancel_scope.cancel()
+        await anyio.wait_all_tasks_blocked()
+        assert len(list(open_files.iterdir())) == before + 1  # the peer's end
+        peer.cancel_scope.cancel()
+
+
+async def test_entity_tags_with_and_without_quotes_are_the_same(scripted_s3, impatient, tmp_path, make_file):
+    content = make_file(3 * MIB).read_bytes()
+    tag = "a" * 32 + "-2"
+    answers = 0
+
+    def script(request):
+        nonlocal answers
+        if request.operation == "HeadObject":
+            return Answer(200, {"ETag": tag})
+        answers += 1
+        first, last = request.headers["range"].removeprefix("bytes=").split("-")
+        body = content[int(first) : int(last) + 1]
+        headers = {
+            "ETag": tag if answers % 2 else f'"{tag}"',
+            "Content-Range": f"bytes {first}-{int(first) + len(body) - 1}/{len(content)}",
+        }
+        return Answer(206, headers, body, cut=MIB // 2 if answers == 1 else None)
+
+    scripted_s3.script = script
+    settings = dataclasses.replace(scripted_s3.endpoint.settings(), part_size=MIB)
+    async with S3Client(settings, retry=impatient) as client:
+        with (tmp_path / "out").open("w+b") as out:
+            await download(
+                client, scripted_s3.endpoint.address("key"), lambda _info: out.fileno(), lambda _verified: None
+            )
+    assert (tmp_path / "out").read_bytes() == content
+    assert answers >= 4
 
 
 async def test_a_listing_that_repeats_itself_for_ever_is_found_out(scripted_s3, scripted):

@@ -1,0 +1,70 @@
+"""Deleting many objects: a thousand with one request, each with an outcome of its own."""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from quackcore_async.clients.s3.client import MAX_BATCH, S3Client
+from quackcore_async.clients.s3.failures import error_of_code
+from quackcore_async.clients.s3.names import S3Address
+from quackcore_async.concurrency import for_each
+from quackcore_async.errors import ErrorKind, QuackError
+from quackcore_async.results import to_quack_error
+
+__all__ = ["delete_objects"]
+
+# What XML cannot carry, escaped or not: https://www.w3.org/TR/xml/#charsets
+_NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+_ONE_BY_ONE: Final = frozenset({ErrorKind.UNSUPPORTED, ErrorKind.INVALID_INPUT})
+
+
+async def delete_objects(client: S3Client, bucket: str, keys: Sequence[str]) -> dict[str, QuackError]:
+    """Delete objects of one bucket; missing ones are a success, as S3 has it.
+
+    A key that a batch cannot name, one that failed for a passing reason, and all of them where the service has no
+    batches, are deleted with a request each.
+
+    Args:
+        client: The service.
+        bucket: Where they are.
+        keys: Any number of them.
+
+    Returns:
+        Why the keys that are still there could not be deleted.
+    """
+    failures: dict[str, QuackError] = {}
+    single = [key for key in keys if _NOT_IN_XML.search(key)]
+    batched = [key for key in keys if not _NOT_IN_XML.search(key)]
+    for start in range(0, len(batched), MAX_BATCH):
+        single += await _delete_batch(client, bucket, batched[start : start + MAX_BATCH], failures)
+
+    async def delete(_index: int, key: str) -> None:
+        try:
+            await client.delete(S3Address(bucket, key))
+        except Exception as exc:  # noqa: BLE001 - each key has an outcome of its own
+            failures[key] = to_quack_error(exc)
+
+    await for_each(delete, single, max_concurrency=client.settings.max_concurrency)
+    return failures
+
+
+async def _delete_batch(
+    client: S3Client, bucket: str, keys: Sequence[str], failures: dict[str, QuackError]
+) -> Sequence[str]:
+    """Delete keys with one request, note which failed for good, and return those to be tried by themselves."""
+    try:
+        refused = await client.delete_batch(bucket, keys)
+    except QuackError as error:
+        if error.kind in _ONE_BY_ONE:
+            return keys
+        failures.update(dict.fromkeys(keys, error))
+        return ()
+    again: list[str] = []
+    for entry in refused:
+        refusal = error_of_code(entry.code, entry.message, f"delete {S3Address(bucket, entry.key)}")
+        if refusal.retryable:
+            again.append(entry.key)
+        elif refusal.kind is not ErrorKind.NOT_FOUND:
+            failures[entry.key] = refusal
+    return again
