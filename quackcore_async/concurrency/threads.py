@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 import anyio
-import anyio.from_thread
 import anyio.lowlevel
 import anyio.to_thread
 
@@ -88,6 +87,8 @@ async def run_in_daemon(function: Callable[[], T]) -> T:
 
     The process can end all the same: it waits for the worker threads of `run_in_thread`, and not for this one.
     """
+    from anyio import from_thread
+
     ended = anyio.Event()
     token = anyio.lowlevel.current_token()
     outcome: list[T] = []
@@ -99,7 +100,7 @@ async def run_in_daemon(function: Callable[[], T]) -> T:
         except BaseException as exc:  # noqa: BLE001 - raised below, where somebody waits for it
             errors.append(exc)
         with suppress(RuntimeError):  # the event loop is over
-            anyio.from_thread.run_sync(ended.set, token=token)
+            from_thread.run_sync(ended.set, token=token)
 
     threading.Thread(target=copy_context().run, args=(work,), daemon=True, name="quackcore-async-plugin").start()
     await ended.wait()
