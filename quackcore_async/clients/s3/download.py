@@ -19,7 +19,7 @@ from quackcore_async.protocols import ProgressCallback
 
 __all__ = ["Downloaded", "download"]
 
-_FLUSH: Final = MIB  # bytes that are gathered before a thread writes them
+_FLUSH: Final = 2 * MIB  # bytes that are gathered before a thread writes them
 _MAX_CHUNKS: Final = 512  # under IOV_MAX, 1024 on Linux: most buffers of one vectored write
 
 Verified = Literal["full", "length"]
