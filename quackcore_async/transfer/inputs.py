@@ -1,5 +1,6 @@
 """The inputs of a bulk transfer, drawn as they are needed and made into jobs."""
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Sized
 from itertools import islice
 from typing import Any, Final
@@ -20,7 +21,7 @@ LOOK_AHEAD: Final = 4096
 _END: Final = object()
 
 
-class _Inputs:
+class _Inputs(ABC):
     """What the kinds of input have in common.
 
     Attributes:
@@ -41,9 +42,9 @@ class _Inputs:
         self._reporter.files_total += 1
         return job
 
+    @abstractmethod
     async def next_job(self, burst: Burst) -> Job | None:
         """Return the next job; None at the end of the input and when the burst is over."""
-        raise NotImplementedError
 
 
 class _PlainInputs(_Inputs):

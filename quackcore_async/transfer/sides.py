@@ -1,6 +1,7 @@
 """The two ends of a comparison or a sync: a local folder, or a folder of a storage."""
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing
 from itertools import islice
@@ -27,7 +28,7 @@ _CHUNK: Final = 1024**2
 _STEP_CHUNKS: Final = 64  # for each hop to a thread
 
 
-class TreeSide:
+class TreeSide(ABC):
     """One end, whatever it is.
 
     Attributes:
@@ -50,17 +51,17 @@ class TreeSide:
         if len(self.complaints) < KEPT_OUTCOMES:
             self.complaints.append(complaint)
 
+    @abstractmethod
     def entries(self, patterns: PatternFilter, *, must_exist: bool) -> AsyncGenerator[Entry, None]:
         """Stream what takes part.
 
         Raises:
             QuackError: if the listing breaks off.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def label_of(self, path: str) -> str:
         """Return what a file is called in outcomes."""
-        raise NotImplementedError
 
 
 class LocalSide(TreeSide):

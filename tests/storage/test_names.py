@@ -21,8 +21,8 @@ def test_an_accepted_component_is_one_entry_of_its_directory(name):
         check_component(name)
     except InvalidNameError:
         return
-    assert os.path.normpath(os.path.join("/root", name)) == f"/root/{name}"
-    assert os.path.basename(f"/root/{name}") == name
+    assert os.path.normpath(os.path.join("/base", name)) == f"/base/{name}"
+    assert os.path.basename(f"/base/{name}") == name
     assert "\0" not in name
 
 
