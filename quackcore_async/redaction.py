@@ -1,5 +1,6 @@
 """Keep secret values out of everything that a person or a log may read."""
 
+import os
 import re
 import threading
 import weakref
@@ -90,6 +91,15 @@ class Secret:
 
 _live: weakref.WeakValueDictionary[int, Secret] = weakref.WeakValueDictionary()
 _lock = threading.RLock()  # the collector may run a finalizer that logs while it is held
+
+
+def _renew_lock() -> None:
+    global _lock  # noqa: PLW0603 - a thread that held it does not live on in a forked child
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def is_secret_name(name: str) -> bool:

@@ -1,13 +1,17 @@
 import copy
 import gc
 import json
+import os
 import pickle
+import signal
+import threading
 from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quackcore_async import redaction
 from quackcore_async.redaction import MASK, Secret, is_secret_name, mask_mapping, scrub
 
 
@@ -175,3 +179,25 @@ def test_everything_below_a_secret_name_is_masked() -> None:
 def test_section_of_credentials_keeps_what_is_no_secret() -> None:
     masked = mask_mapping({"auth": {"type": "oauth2", "client_secret": "abc"}})
     assert masked == {"auth": {"type": "oauth2", "client_secret": MASK}}
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # from Python 3.12 on: that is what is tested
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_forked_child_scrubs_although_another_thread_of_its_parent_did() -> None:
+    held, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with redaction._lock:
+            held.set()
+            release.wait()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(5)
+        os._exit(0 if scrub("nothing") == "nothing" else 1)
+    release.set()
+    thread.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
