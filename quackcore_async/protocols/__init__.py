@@ -7,6 +7,7 @@ from quackcore_async.protocols.core import (
     StorageIntegrationProtocol,
     contract_violations,
 )
+from quackcore_async.protocols.signing import RequestSecrets, RequestSigner
 from quackcore_async.protocols.storage import ByteStream, ObjectStorageProtocol
 from quackcore_async.protocols.values import (
     DownloadResult,
@@ -28,6 +29,8 @@ __all__ = [
     "ObjectStorageProtocol",
     "ProgressCallback",
     "RemoteFile",
+    "RequestSecrets",
+    "RequestSigner",
     "StorageCapabilities",
     "StorageIntegrationProtocol",
     "UploadOptions",
