@@ -22,6 +22,8 @@ Knobs, all of them attributes that a test sets:
 `slow_downs`        how often it says `slow_down` before that
 `hold`              a `threading.Event`: requests to the token endpoint wait until it is set; cleared by the test
 
+`asked` is a `threading.Event` that is set by the first token request, before that is held.
+
 What happened: `requests` (endpoint, form, headers), `count("token")`, `grants("refresh_token")`, `revoked` (tokens
 that were revoked), `valid` (access tokens that hold), `largest_crowd` (token requests at the same time).
 
@@ -134,6 +136,7 @@ class AuthorizationServer:
         self.slow_downs = 0
         self.hold = threading.Event()
         self.hold.set()
+        self.asked = threading.Event()
         self.requests: list[Received] = []
         self.revoked: list[str] = []
         self.largest_crowd = 0
@@ -275,6 +278,7 @@ class AuthorizationServer:
         with self._lock:
             self._crowd += 1
             self.largest_crowd = max(self.largest_crowd, self._crowd)
+        self.asked.set()
         try:
             self.hold.wait(timeout=30)
             with self._lock:

@@ -167,7 +167,7 @@ def _expires_at(members: Extra, asked_at: float, logger: logging.Logger) -> int 
 
 
 def _from_lifetime(seconds: float, asked_at: float, logger: logging.Logger) -> int:
-    if seconds <= 0:
+    if seconds < 1:
         logger.warning("the token is expired already: it is used for %d seconds", MIN_LIFETIME_SECONDS)
         seconds = MIN_LIFETIME_SECONDS
     return int(asked_at) + int(min(seconds, MAX_LIFETIME_SECONDS))
