@@ -203,7 +203,7 @@ class OAuthProvider(BaseAuthProvider):
             QuackError: if the configuration or the issuer's metadata cannot be used.
         """
         self._check()
-        addresses = self._addresses().with_metadata(await self._server.look_up(self.issuer))
+        addresses = await self._server.locate(self._addresses())
         target = self.redirect_uri if redirect_uri is None else redirect_uri
         return self._request(addresses, check_redirect_uri(target), state)
 
