@@ -8,10 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from quackcore_async.auth.credentials import Credentials
-from quackcore_async.auth.file_store import FileStore, make_private_directory
-from quackcore_async.auth.login import Login
 from quackcore_async.auth.overrides import wrap_overrides
-from quackcore_async.concurrency import run_in_thread
 from quackcore_async.errors import ContractError, CredentialsMissingError
 from quackcore_async.logging import get_logger
 from quackcore_async.protocols.core import AuthProviderProtocol
@@ -51,6 +48,8 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        from quackcore_async.auth.login import Login  # anyio comes with it: not at import
+
         self.logger = get_logger(f"{type(self).__module__}.{type(self).__qualname__}", log_level)
         self.credentials_file = self._resolve_path(credentials_file) if credentials_file else None
         self.authenticated = False
@@ -101,6 +100,9 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
         credentials = self._unsaved or self._credentials
         if self.credentials_file is None or credentials is None:
             return False
+        from quackcore_async.auth.file_store import FileStore
+        from quackcore_async.concurrency import run_in_thread
+
         await run_in_thread(FileStore(self.credentials_file).save, credentials.to_mapping())
         self._unsaved = None
         return True
@@ -136,6 +138,9 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
     async def _load_stored(self) -> Credentials | None:
         if self.credentials_file is None:
             return self._credentials
+        from quackcore_async.auth.file_store import FileStore
+        from quackcore_async.concurrency import run_in_thread
+
         try:
             data = await run_in_thread(FileStore(self.credentials_file).load)
         except CredentialsMissingError:
@@ -154,8 +159,10 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
         """
         if self.credentials_file is None:
             return False
+        from quackcore_async.auth.file_store import make_private_directory
+
         try:
-            make_private_directory(FileStore(self.credentials_file).path.parent)
+            make_private_directory(Path(self.credentials_file).parent)
         except OSError as exc:
             self.logger.error("cannot create the directory of %s: %s", self.credentials_file, exc)  # noqa: TRY400
             return False

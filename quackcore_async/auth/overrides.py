@@ -3,9 +3,8 @@
 import functools
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from quackcore_async.auth.login import Login
 from quackcore_async.errors import ContractError
 from quackcore_async.protocols.core import (
     AuthProviderProtocol,
@@ -15,6 +14,9 @@ from quackcore_async.protocols.core import (
     unguarded_method,
 )
 from quackcore_async.results import AuthResult
+
+if TYPE_CHECKING:
+    from quackcore_async.auth.login import Login
 
 __all__ = ["wrap_overrides"]
 
