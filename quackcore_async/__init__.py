@@ -63,36 +63,36 @@ __all__ = [
     "upload_many",
 ]
 
-_load, __dir__ = lazy_exports(
-    __name__,
-    {
-        "auth": ("BaseAuthProvider", "Credentials"),
-        "config": ("BaseConfigProvider",),
-        "errors": ("ErrorKind", "QuackError"),
-        "logging": ("LOG_LEVELS", "LogLevel"),
-        "protocols": (
-            "AuthProviderProtocol",
-            "ConfigProviderProtocol",
-            "IntegrationProtocol",
-            "ObjectStorageProtocol",
-            "StorageIntegrationProtocol",
-        ),
-        "registry": ("IntegrationRegistry",),
-        "results": ("AuthResult", "ConfigResult", "ErrorInfo", "IntegrationResult"),
-        "retry": ("RetryPolicy",),
-        "service": ("BaseIntegrationService",),
-        "storage": ("LocalStorage", "MemoryStorage", "S3Config", "S3Storage"),
-        "transfer": ("delete_many", "download_many", "sync", "upload_many"),
-    },
-)
+if not TYPE_CHECKING:
+    _load, __dir__ = lazy_exports(
+        __name__,
+        {
+            "auth": ("BaseAuthProvider", "Credentials"),
+            "config": ("BaseConfigProvider",),
+            "errors": ("ErrorKind", "QuackError"),
+            "logging": ("LOG_LEVELS", "LogLevel"),
+            "protocols": (
+                "AuthProviderProtocol",
+                "ConfigProviderProtocol",
+                "IntegrationProtocol",
+                "ObjectStorageProtocol",
+                "StorageIntegrationProtocol",
+            ),
+            "registry": ("IntegrationRegistry",),
+            "results": ("AuthResult", "ConfigResult", "ErrorInfo", "IntegrationResult"),
+            "retry": ("RetryPolicy",),
+            "service": ("BaseIntegrationService",),
+            "storage": ("LocalStorage", "MemoryStorage", "S3Config", "S3Storage"),
+            "transfer": ("delete_many", "download_many", "sync", "upload_many"),
+        },
+    )
 
+    def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
+        if name == "registry":
+            return import_module("quackcore_async.registry")  # which binds it here
+        if name == "__version__":
+            from importlib.metadata import version
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
-    if name == "registry":
-        return import_module("quackcore_async.registry")  # which binds it here
-    if name == "__version__":
-        from importlib.metadata import version
-
-        globals()[name] = version("quackcore-async")
-        return globals()[name]
-    return _load(name)
+            globals()[name] = version("quackcore-async")
+            return globals()[name]
+        return _load(name)

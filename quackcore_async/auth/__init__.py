@@ -8,7 +8,7 @@ from quackcore_async.exports import lazy_exports
 
 if TYPE_CHECKING:
     from quackcore_async.auth.file_store import FileStore
+else:
+    __getattr__, __dir__ = lazy_exports(__name__, {"file_store": ("FileStore",)})
 
 __all__ = ["BaseAuthProvider", "Credentials", "FileStore"]
-
-__getattr__, __dir__ = lazy_exports(__name__, {"file_store": ("FileStore",)})
