@@ -5,7 +5,9 @@ Every public name can be imported from here. Each is loaded from its module when
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
+
+from quackcore_async.exports import lazy_exports
 
 if TYPE_CHECKING:
     from quackcore_async import registry
@@ -61,44 +63,36 @@ __all__ = [
     "upload_many",
 ]
 
-_EXPORTS: Final = {
-    "auth": ("BaseAuthProvider", "Credentials"),
-    "config": ("BaseConfigProvider",),
-    "errors": ("ErrorKind", "QuackError"),
-    "logging": ("LOG_LEVELS", "LogLevel"),
-    "protocols": (
-        "AuthProviderProtocol",
-        "ConfigProviderProtocol",
-        "IntegrationProtocol",
-        "ObjectStorageProtocol",
-        "StorageIntegrationProtocol",
-    ),
-    "registry": ("IntegrationRegistry",),
-    "results": ("AuthResult", "ConfigResult", "ErrorInfo", "IntegrationResult"),
-    "retry": ("RetryPolicy",),
-    "service": ("BaseIntegrationService",),
-    "storage": ("LocalStorage", "MemoryStorage", "S3Config", "S3Storage"),
-    "transfer": ("delete_many", "download_many", "sync", "upload_many"),
-}
-_HOME: Final = {name: module for module, names in _EXPORTS.items() for name in names}
-
-
-def _load(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
-    if name == "__version__":
-        from importlib.metadata import version
-
-        return version("quackcore-async")
-    if name == "registry":
-        return import_module("quackcore_async.registry")
-    if name in _HOME:
-        return getattr(import_module(f"quackcore_async.{_HOME[name]}"), name)
-    raise AttributeError(f"module 'quackcore_async' has no attribute {name!r}")
+_load, __dir__ = lazy_exports(
+    __name__,
+    {
+        "auth": ("BaseAuthProvider", "Credentials"),
+        "config": ("BaseConfigProvider",),
+        "errors": ("ErrorKind", "QuackError"),
+        "logging": ("LOG_LEVELS", "LogLevel"),
+        "protocols": (
+            "AuthProviderProtocol",
+            "ConfigProviderProtocol",
+            "IntegrationProtocol",
+            "ObjectStorageProtocol",
+            "StorageIntegrationProtocol",
+        ),
+        "registry": ("IntegrationRegistry",),
+        "results": ("AuthResult", "ConfigResult", "ErrorInfo", "IntegrationResult"),
+        "retry": ("RetryPolicy",),
+        "service": ("BaseIntegrationService",),
+        "storage": ("LocalStorage", "MemoryStorage", "S3Config", "S3Storage"),
+        "transfer": ("delete_many", "download_many", "sync", "upload_many"),
+    },
+)
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
-    value = globals()[name] = _load(name)
-    return value
+    if name == "registry":
+        return import_module("quackcore_async.registry")  # which binds it here
+    if name == "__version__":
+        from importlib.metadata import version
 
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+        globals()[name] = version("quackcore-async")
+        return globals()[name]
+    return _load(name)

@@ -13,7 +13,7 @@ PACKAGE = "quackcore_async"
 ROOT = Path(quackcore_async.__file__).parent
 
 LAYERS = """
-    redaction errors results protocols logging retry concurrency transport config auth clients
+    exports redaction errors results protocols logging retry concurrency transport config auth clients
     service storage transfer discovery registry testing cli __init__ __main__
 """.split()  # noqa: SIM905 - it reads as the order that it is
 

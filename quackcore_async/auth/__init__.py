@@ -1,10 +1,10 @@
 """Logging in: credentials, where they are kept, and the base class of providers."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 from quackcore_async.auth.base import BaseAuthProvider
 from quackcore_async.auth.credentials import Credentials
+from quackcore_async.exports import lazy_exports
 
 if TYPE_CHECKING:
     from quackcore_async.auth.events import RefreshEvent
@@ -27,19 +27,15 @@ __all__ = [
     "RefreshEvent",
 ]
 
-_HOME: Final = {
-    "ChainStore": "stores.chain",
-    "CredentialStore": "stores.protocol",
-    "EnvironmentStore": "stores.environment",
-    "FileStore": "stores.file",
-    "KeyringStore": "stores.keyring",
-    "MemoryStore": "stores.memory",
-    "RefreshEvent": "events",
-}
-
-
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    return value
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    {
+        "events": ("RefreshEvent",),
+        "stores.chain": ("ChainStore",),
+        "stores.environment": ("EnvironmentStore",),
+        "stores.file": ("FileStore",),
+        "stores.keyring": ("KeyringStore",),
+        "stores.memory": ("MemoryStore",),
+        "stores.protocol": ("CredentialStore",),
+    },
+)

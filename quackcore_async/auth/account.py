@@ -71,11 +71,11 @@ class Account:
     def __init__(self, previous: "Account | None" = None) -> None:
         self.binding = LoopBinding.current()
         self.flight: SingleFlight[Outcome] = SingleFlight("this login")
-        self.setback = previous.setback if previous else Setback()
+        self.setback: Setback = previous.setback if previous else Setback()
         self.latest: Grant | None = previous.latest if previous else None
         self.unsaved: Grant | None = previous.unsaved if previous else None
-        self.saving = previous.saving if previous else Backoff()
-        self.stored = previous is not None and previous.stored
+        self.saving: Backoff = previous.saving if previous else Backoff()
+        self.stored: bool = previous is not None and previous.stored
 
 
 _accounts: Final[weakref.WeakValueDictionary[Hashable, Account]] = weakref.WeakValueDictionary()

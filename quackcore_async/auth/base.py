@@ -4,32 +4,19 @@ import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from threading import get_ident
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from quackcore_async.auth.account import Work
 from quackcore_async.auth.credentials import Credentials
-from quackcore_async.auth.departure import log_out
-from quackcore_async.auth.entry import log_in
-from quackcore_async.auth.freshness import Freshness
-from quackcore_async.auth.keeping import save_again
-from quackcore_async.auth.login import Login
 from quackcore_async.auth.overrides import is_unwrapped, unwrapped, wrap_overrides
-from quackcore_async.auth.paths import resolve_credentials_path
-from quackcore_async.auth.record import store_key
-from quackcore_async.auth.renewal import CLOSING_SECONDS, renew
-from quackcore_async.auth.validity import Clocks
-from quackcore_async.concurrency import shielded
 from quackcore_async.errors import (
     AuthError,
     ConfigError,
     ContractError,
     CredentialsMissingError,
     ErrorKind,
-    LifecycleError,
 )
 from quackcore_async.logging import get_logger
 from quackcore_async.protocols.core import AuthProviderProtocol
@@ -93,6 +80,10 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
         monotonic: Callable[[], float] = time.monotonic,
         on_refresh: "Callable[[RefreshEvent], None] | None" = None,
     ) -> None:
+        from quackcore_async.auth.keeper import Keeper  # anyio comes with it: not at import
+        from quackcore_async.auth.login import Login
+        from quackcore_async.auth.validity import Clocks
+
         if credentials_file and store is not None:
             raise ConfigError("credentials_file and store are two places for one login: give one of them")
         self.logger = get_logger(f"{type(self).__module__}.{type(self).__qualname__}", log_level)
@@ -103,7 +94,7 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
         self._store_key = store_key
         self._file_store: CredentialStore | None = None
         self._login = Login(self, Clocks(clock, monotonic), on_refresh)
-        self._freshness = Freshness(self._login)
+        self._keeper = Keeper(self._login)
 
     @property
     @abstractmethod
@@ -123,17 +114,17 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
     @unwrapped
     async def authenticate(self) -> AuthResult:
         """Log in: take up a stored login that still holds, renew it, or ask the service for a new one."""
-        return await self._login.authenticate(partial(log_in, self._login))
+        return await self._keeper.authenticate()
 
     @unwrapped
     async def refresh_credentials(self, *, rejected: int | None = None) -> AuthResult:
-        """Renew the login at the service, however valid it looks, unless another process has just done so.
+        """Renew the login at the service, however valid it looks, unless another process has done so just now.
 
         Args:
             rejected: The generation of a token that a service refused. When it is not the current one any more,
                 nothing is done; when that was renewed just now, it is an error, as another one would not help.
         """
-        return await self._login.refresh(partial(renew, self._login), rejected=rejected)
+        return await self._keeper.refresh(rejected=rejected)
 
     @unwrapped
     async def get_credentials(self) -> object:
@@ -150,7 +141,7 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
             and get_ident() == login.thread
         ):
             return login.credentials
-        return await self._freshness.current()
+        return await self._keeper.current()
 
     async def get_token(self) -> str | None:
         """Return the token of `get_credentials()`, None when there is none.
@@ -163,17 +154,7 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
     @unwrapped
     async def save_credentials(self) -> bool:
         """Store the login; False when there is nowhere to store it, no login, or it fails."""
-        login = self._login
-        try:
-            account = login.settle()
-        except LifecycleError as error:
-            self.logger.warning("the login could not be stored: %s", error)
-            return False
-        found = login.find_store()
-        if found is None or login.grant is None or login.is_inside():
-            return False
-        result = await login.join(Work.SAVE, partial(save_again, login))
-        return result.success and account.unsaved is None and account.stored
+        return await self._keeper.save()
 
     async def logout(self) -> AuthResult:
         """End the login: tell the service by the hook `_revoke`, and delete it from the store and from memory.
@@ -184,10 +165,10 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
             A success also when the service could not be told; the message says so, and the content has `revoked`
             and `deleted`. A failure when the store still has it.
         """
-        return await self._login.log_out(partial(log_out, self._login))
+        return await self._keeper.log_out()
 
     def request_secrets(self, credentials: object) -> "RequestSecrets":
-        """Return what `credentials`, as `get_credentials` gave them, put into a request: an `Authorization` header.
+        """Return what `credentials`, as `get_credentials` gave them, put into a request: an authorization.
 
         Raises:
             AuthError: if the token has characters that no header can carry.
@@ -208,14 +189,11 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
         return RequestSecrets(headers={"Authorization": value})
 
     async def aclose(self) -> None:
-        """Stop early renewal, and try once more, for two seconds, to store what could not be stored. Idempotent."""
-        await self._freshness.stop()
-        account = self._login._account
-        if account is not None and account.binding.is_here() and account.unsaved is not None:
-            await shielded(self.save_credentials, timeout=CLOSING_SECONDS)
+        """Stop early renewal, and try once more, for two seconds, to store what is not stored yet. Idempotent."""
+        await self._keeper.aclose()
 
     async def __aenter__(self) -> Self:
-        await self._freshness.enter()
+        await self._keeper.enter()
         return self
 
     async def __aexit__(
@@ -224,7 +202,7 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
         try:
             await self.aclose()
         finally:
-            await self._freshness.leave()
+            await self._keeper.leave()
 
     async def _authenticate(self) -> Credentials:
         """Ask the service for a new login: the hook of a provider that does not override `authenticate`."""
@@ -247,6 +225,8 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
 
     def _find_store(self) -> "tuple[CredentialStore, str] | None":
         if self._store is not None:
+            from quackcore_async.auth.record import store_key
+
             return self._store, self._store_key or store_key(self.name)
         if self.credentials_file is None:
             return None
@@ -257,7 +237,9 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
         return self._file_store, ""
 
     def _resolve_path(self, path: str | os.PathLike[str]) -> str:
-        """Return a path absolute, with `~` and variables expanded; a relative one lies in the credentials folder."""
+        """Return a path absolute, with `~` and variables expanded; a relative one in the folder of credentials."""
+        from quackcore_async.auth.paths import resolve_credentials_path
+
         return resolve_credentials_path(path)
 
     def _ensure_credentials_directory(self) -> bool:

@@ -1,4 +1,4 @@
-"""Getting the current login: at once while it is fresh, early renewal on the side, and waiting only when it must be."""
+"""Getting the current login: at once while it is fresh, renewed early on the side, waited for at the end."""
 
 from functools import partial
 from typing import TYPE_CHECKING
@@ -51,9 +51,9 @@ class Freshness:
             (await login.join(Work.LOAD, partial(load, login))).unwrap()
         if login.grant is None:
             return None
-        if account.unsaved is not None and account.flight.current is None:
-            if account.saving.is_over(login.clocks.monotonic()):
-                await login.join(Work.SAVE, partial(save_again, login))
+        due = account.unsaved is not None and account.saving.is_over(login.clocks.monotonic())
+        if due and account.flight.current is None:
+            await login.join(Work.SAVE, partial(save_again, login))
         failure = await self.keep(login.grant.validity)
         if failure is not None:
             failure.unwrap()

@@ -165,6 +165,11 @@ class Login:
         """Tell whether the calling task does the work of a flight."""
         return self._account is not None and self._account.flight.inside is not None
 
+    def is_unsaved_here(self) -> bool:
+        """Tell whether this event loop has a login that could not be stored yet."""
+        account = self._account
+        return account is not None and account.unsaved is not None and account.binding.is_here()
+
     def lock(self) -> AbstractAsyncContextManager[object]:
         """Return what keeps other processes from the store meanwhile."""
         found = self.find_store()

@@ -33,7 +33,7 @@ def resolve_credentials_path(path: str | os.PathLike[str]) -> str:
     """
     text = os.path.expandvars(path)
     first = text.replace(os.sep, "/").partition("/")[0]
-    if os.path.isabs(text) or first in _EXPLICIT or first.startswith("~"):
+    if Path(text).is_absolute() or first in _EXPLICIT or first.startswith("~"):
         return _absolute(text)
     return _absolute(str(credentials_folder() / text))
 
@@ -51,7 +51,7 @@ def _absolute(text: str) -> str:
 def _home() -> Path:
     variable = "HOME" if os.name == "posix" else "USERPROFILE"
     home = os.environ.get(variable, "")
-    if not os.path.isabs(home):
+    if not Path(home).is_absolute():
         raise MissingConfigError(
             f"{variable} is not set, so nobody knows where credentials belong: set {HOME_VARIABLE}, or give the "
             "absolute path of the credentials file"

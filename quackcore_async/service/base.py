@@ -19,7 +19,6 @@ from quackcore_async.protocols.core import (
 )
 from quackcore_async.redaction import Secret, find_secrets
 from quackcore_async.results import AuthResult, IntegrationResult
-from quackcore_async.service.lifecycle import Lifecycle
 from quackcore_async.service.overrides import wrap_overrides
 from quackcore_async.service.state import IntegrationState
 
@@ -64,6 +63,8 @@ class BaseIntegrationService(IntegrationProtocol, ABC):
         *,
         config: Mapping[str, Any] | None = None,
     ) -> None:
+        from quackcore_async.service.lifecycle import Lifecycle  # anyio comes with it: not at import
+
         self.logger = get_logger(f"{type(self).__module__}.{type(self).__qualname__}", log_level)
         self.config_provider = config_provider
         self.auth_provider = auth_provider

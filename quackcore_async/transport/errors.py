@@ -1,8 +1,7 @@
 """The one table of httpx's errors: what each means, and whether to try again."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from quackcore_async.errors import (
     ConnectFailedError,
@@ -24,8 +23,7 @@ IDEMPOTENT_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT",
 """Methods that may be sent twice (RFC 9110 section 9.2.2)."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Meaning:
+class _Meaning(NamedTuple):
     error_type: type[QuackError]
     kind: ErrorKind
     code: str

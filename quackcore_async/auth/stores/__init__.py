@@ -1,7 +1,8 @@
 """Where logins are kept: files, the environment, the system's keyring, memory, or several of them."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
+
+from quackcore_async.exports import lazy_exports
 
 if TYPE_CHECKING:
     from quackcore_async.auth.stores.chain import ChainStore
@@ -13,18 +14,14 @@ if TYPE_CHECKING:
 
 __all__ = ["ChainStore", "CredentialStore", "EnvironmentStore", "FileStore", "KeyringStore", "MemoryStore"]
 
-_HOME: Final = {
-    "ChainStore": "chain",
-    "CredentialStore": "protocol",
-    "EnvironmentStore": "environment",
-    "FileStore": "file",
-    "KeyringStore": "keyring",
-    "MemoryStore": "memory",
-}
-
-
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    return value
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    {
+        "chain": ("ChainStore",),
+        "environment": ("EnvironmentStore",),
+        "file": ("FileStore",),
+        "keyring": ("KeyringStore",),
+        "memory": ("MemoryStore",),
+        "protocol": ("CredentialStore",),
+    },
+)

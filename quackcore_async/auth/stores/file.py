@@ -6,7 +6,7 @@ import time
 from collections.abc import Hashable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from quackcore_async.auth.paths import credentials_folder, resolve_credentials_path
 from quackcore_async.auth.record import CredentialStoreError
@@ -138,7 +138,7 @@ class _NotingLock(FileLock):
         self._held = held
         self._name = name
 
-    async def __aenter__(self) -> "FileLock":
+    async def __aenter__(self) -> Self:
         await super().__aenter__()
         if self._lock is not None:
             self._held.add(self._name)

@@ -23,8 +23,8 @@ class KeyringStore:
     """Keeps logins in the system's keyring, by the optional package `keyring`.
 
     A keyring may ask a person, or hang: each call runs in a thread of its own that is given up after a deadline.
-    Backends that keep nothing, or keep it in the clear, are refused; there is no other place that it falls back to.
-    It has no lock: several processes with one login belong to a `FileStore`.
+    Backends that keep nothing, or keep it in the clear, are refused, and nothing falls back to another place. It
+    has no lock: several processes with one login belong to a `FileStore`.
 
     Args:
         service: Under which name the system lists the logins.
@@ -112,6 +112,6 @@ def _checked_keyring() -> ModuleType:
         name = f"{type(part).__module__}.{type(part).__qualname__}"
         if name.startswith(_REFUSED) or "plaintext" in name.lower():
             raise CredentialStoreError(
-                f"the keyring {name} keeps nothing, or keeps it in the clear: choose another backend, or a FileStore"
+                f"the keyring {name} keeps nothing, or in the clear: choose another backend or a FileStore"
             )
     return keyring

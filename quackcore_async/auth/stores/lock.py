@@ -5,7 +5,7 @@ import os
 import random
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import anyio
 
@@ -39,22 +39,22 @@ class FileLock:
         self._timeout = timeout
         self._lock: BaseFileLock | None = None
 
-    async def __aenter__(self) -> "FileLock":
+    async def __aenter__(self) -> Self:
         self._lock = await run_in_thread(self._make)
         if self._lock is None:
             return self
-        deadline = anyio.current_time() + self._timeout
         try:
-            while not await run_in_thread(self._try, self._lock):
-                if anyio.current_time() >= deadline:
-                    raise TimedOutError(
-                        f"{self._path} is held by another process for more than {self._timeout:g} seconds",
-                        code="store_busy",
-                        retryable=True,
-                    )
-                await anyio.sleep(POLL_SECONDS * random.uniform(1.0, 2.0))  # noqa: S311 - spreading load
-        except BaseException:
+            with anyio.fail_after(self._timeout):
+                while not await run_in_thread(self._try, self._lock):  # noqa: ASYNC110 - it has no event
+                    await anyio.sleep(POLL_SECONDS * random.uniform(1.0, 2.0))  # noqa: S311 - spreading load
+        except BaseException as exc:
             self._release()  # a cancellation comes out of the thread only after it may have got the lock
+            if isinstance(exc, TimeoutError):
+                raise TimedOutError(
+                    f"{self._path} is held by another process for more than {self._timeout:g} seconds",
+                    code="store_busy",
+                    retryable=True,
+                ) from None
             raise
         return self
 
@@ -75,7 +75,8 @@ class FileLock:
         try:
             make_private_directory(self._path.parent)
         except OSError as exc:
-            return self._without(exc)
+            self._without(exc)
+            return None
         # Acquired in one thread and released in another; the directory is ours, so is the mode.
         return filelock.FileLock(str(self._path), mode=0o600, thread_local=False)
 
