@@ -42,12 +42,16 @@ class PrivateFile:
             return None
         except OSError as exc:
             raise CredentialStoreError(f"cannot read {self.path}: {self._reason(exc)}") from exc
-        with os.fdopen(fd, "rb") as file:
+        try:
             lax = self._check(os.fstat(fd))
-            try:
-                return file.read(MAX_BYTES + 1), lax
-            except OSError as exc:
-                raise CredentialStoreError(f"cannot read {self.path}: {self._reason(exc)}") from exc
+            content = bytearray()
+            while len(content) <= MAX_BYTES and (chunk := os.read(fd, MAX_BYTES + 1 - len(content))):
+                content += chunk
+        except OSError as exc:
+            raise CredentialStoreError(f"cannot read {self.path}: {self._reason(exc)}") from exc
+        finally:
+            os.close(fd)
+        return bytes(content), lax
 
     def write(self, content: bytes, *, sweep: bool = False) -> None:
         """Replace the file, durably: after a crash it is the old one or the new one.
