@@ -10,6 +10,7 @@ from quackcore_async.auth.keeping import load, save_again
 from quackcore_async.auth.login import Login
 from quackcore_async.auth.validity import Phase, Validity, expiry_of, validity_of
 from quackcore_async.concurrency import LoopBinding, comes_from_outside, own_error
+from quackcore_async.errors import LifecycleError
 from quackcore_async.results import AuthResult
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ class Freshness:
         self._login = login
         self._group: TaskGroup | None = None
         self._binding: LoopBinding | None = None
+        self._holder: int | None = None
+        self._visits: dict[int, int] = {}
         self._early = False
         self._scope: anyio.CancelScope | None = None
         self._ended: anyio.Event | None = None
@@ -136,17 +139,33 @@ class Freshness:
     # Where the background is.
 
     async def enter(self) -> None:
-        """Open the task group, which the calling task holds until `leave`; a second caller goes without."""
-        if self._group is not None and self._binding is not None and self._binding.is_alive():
+        """Open the task group, which the calling task holds until it leaves; others who enter go without."""
+        task = anyio.get_current_task().id
+        if self._binding is None or not self._binding.is_alive():
+            self._group, self._visits = None, {}
+        self._visits[task] = self._visits.get(task, 0) + 1
+        if self._group is not None:
             return
-        self._binding = LoopBinding.current()
+        self._binding, self._holder = LoopBinding.current(), task
         self._group = anyio.create_task_group()
         await self._group.__aenter__()
 
     async def leave(self) -> None:
-        """Close the task group, which is empty once `stop` returned."""
-        group, self._group = self._group, None
-        if group is not None:
+        """Close the task group, which is empty once `stop` returned, when its holder leaves for the last time.
+
+        Raises:
+            LifecycleError: if the calling task has not entered.
+        """
+        task = anyio.get_current_task().id
+        visits = self._visits.pop(task, 0) - 1
+        if visits < 0:
+            raise LifecycleError(
+                f"{self._login.name} is left in another task than the one that entered it", code="wrong_task"
+            )
+        if visits:
+            self._visits[task] = visits
+        elif task == self._holder and self._group is not None:
+            group, self._group, self._holder = self._group, None, None
             await group.__aexit__(None, None, None)
 
     async def stop(self) -> None:

@@ -67,9 +67,9 @@ async def _write(login: Login, grant: Grant, *, lock: bool = False) -> AuthResul
     except Exception as exc:  # noqa: BLE001 - a login that could not be stored is still a login
         failure = login.failure(exc, "save_credentials")
         login.owner.logger.warning("the login of %s could not be stored: %s", login.name, failure.error)
-        again = account.unsaved is not None
+        if account.unsaved is not None:  # the first time it is tried again at once
+            account.saving.note_failure(login.clocks.monotonic())
         account.unsaved = grant
-        account.saving.note_failure(login.clocks.monotonic(), wait=None if again else 0.0)
         return failure
     account.unsaved = None
     account.saving.note_success()

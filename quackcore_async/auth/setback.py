@@ -39,12 +39,12 @@ class Backoff:
 
         Args:
             now: On the monotonic clock.
-            wait: Seconds that the service asked for, or 0 for trying again at once; None draws them.
+            wait: Seconds that the service asked for; None draws them.
         """
         ceiling = min(BACKOFF_MAX_SECONDS, 2.0**self._failures)
         self._failures = min(self._failures + 1, 10)
-        drawn = max(self._jitter(ceiling), BACKOFF_MIN_SECONDS) if wait is None else wait
-        self.retry_at = now + min(drawn, BACKOFF_MAX_SECONDS)
+        drawn = self._jitter(ceiling) if wait is None else wait
+        self.retry_at = now + max(BACKOFF_MIN_SECONDS, min(drawn, BACKOFF_MAX_SECONDS))
 
     def note_success(self) -> None:
         """Begin anew."""
