@@ -11,8 +11,12 @@ HEAVY = {"aioboto3", "aiohttp", "botocore", "httpx", "rich", "tenacity", "typer"
 # What the import of the base classes does without, because a later call loads it.
 LATER = {
     "anyio",
-    "quackcore_async.auth.file_store",
+    "quackcore_async.auth.events",
+    "quackcore_async.auth.keeper",
     "quackcore_async.auth.login",
+    "quackcore_async.auth.paths",
+    "quackcore_async.auth.record",
+    "quackcore_async.auth.stores",
     "quackcore_async.concurrency",
     "quackcore_async.config.document",
     "quackcore_async.config.inspection",

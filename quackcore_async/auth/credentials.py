@@ -103,6 +103,18 @@ class Credentials(Mapping[str, Any]):
         data.update((key, value) for key, value in known.items() if value is not None)
         return data
 
+    def replaced(self, **changes: Any) -> Self:
+        """Return these credentials with some fields changed, named as in the constructor."""
+        fields = {
+            "token": self.token,
+            "refresh_token": self.refresh_token,
+            "expires_at": self.expires_at,
+            "token_type": self.token_type,
+            "scopes": self.scopes,
+            "extra": self.extra,
+        }
+        return type(self)(**{**fields, **changes})
+
     def __getitem__(self, key: str) -> Any:  # noqa: ANN401 - the members differ in type
         if key in _TOKEN_KEYS:
             return self.token
