@@ -368,9 +368,10 @@ def _read_body(sock: socket.socket, headers: Mapping[str, str], rest: bytes) -> 
     if headers.get("transfer-encoding", "").lower() == "chunked":
         return _read_chunks(sock, rest)
     length = int(headers.get("content-length", "0"))
-    while len(rest) < length:
-        rest += _more(sock)
-    return rest[:length], rest[length:]
+    body = bytearray(rest)
+    while len(body) < length:
+        body += _more(sock)
+    return bytes(body[:length]), bytes(body[length:])
 
 
 def _read_chunks(sock: socket.socket, rest: bytes) -> tuple[bytes, bytes]:
