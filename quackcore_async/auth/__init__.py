@@ -1,4 +1,4 @@
-"""Logging in: credentials, where they are kept, the base class of providers, and the providers that are made already."""
+"""Logging in: credentials and where they are kept, the base class of providers, and ready providers."""
 
 from typing import TYPE_CHECKING
 
