@@ -218,6 +218,10 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
     async def _revoke(self, credentials: Credentials) -> None:
         """Tell the service that `credentials` are not needed any more: the hook of `logout`."""
 
+    async def _take_up(self, credentials: Credentials) -> AuthResult:
+        """Keep a login that came by another way than `authenticate`, such as a callback of a web app."""
+        return await self._keeper.take_up(credentials)
+
     @property
     def _credentials(self) -> Credentials | None:
         grant = self._login.grant

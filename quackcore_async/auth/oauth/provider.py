@@ -239,15 +239,6 @@ class OAuthProvider(BaseAuthProvider):
             request = AuthorizationRequest.from_mapping(request)
         return await self._take_up(await self.redeem_callback(callback, request))
 
-    async def _take_up(self, credentials: Credentials) -> AuthResult:
-        """Store and publish credentials that came by another way than `authenticate`, as one login."""
-
-        @returns_result(AuthResult)
-        async def accept(_owner: OAuthProvider) -> AuthResult:
-            return await self._accept(credentials, "logged in")
-
-        return await self._login.authenticate(lambda: accept(self), cancellable=False)
-
     async def _authenticate(self) -> Credentials:
         self._check()
         async with self._conversation() as conversation:
