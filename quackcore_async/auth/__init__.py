@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         OAuthProvider,
     )
     from quackcore_async.auth.static import ApiKeyProvider, BasicAuthProvider, BearerTokenProvider
+    from quackcore_async.auth.status import LoginStatus
     from quackcore_async.auth.stores.chain import ChainStore
     from quackcore_async.auth.stores.environment import EnvironmentStore
     from quackcore_async.auth.stores.file import FileStore
@@ -29,6 +30,7 @@ else:
             "aws": ("AwsCredentialsProvider",),
             "events": ("RefreshEvent",),
             "oauth": ("AuthorizationRequest", "CallbackRefusedError", "DeviceAuthorization", "OAuthProvider"),
+            "status": ("LoginStatus",),
             "static": ("ApiKeyProvider", "BasicAuthProvider", "BearerTokenProvider"),
             "stores.chain": ("ChainStore",),
             "stores.environment": ("EnvironmentStore",),
@@ -54,6 +56,7 @@ __all__ = [
     "EnvironmentStore",
     "FileStore",
     "KeyringStore",
+    "LoginStatus",
     "MemoryStore",
     "OAuthProvider",
     "RefreshEvent",

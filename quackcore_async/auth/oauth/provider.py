@@ -159,8 +159,8 @@ class OAuthProvider(BaseAuthProvider):
         self.revocation_url = revocation_url
         self.issuer = issuer
         self._allow_insecure = allow_insecure
-        self._authorization_handler = authorization_handler or open_browser
-        self._device_handler = device_handler or show_device_code
+        self.authorization_handler = authorization_handler or open_browser
+        self.device_handler = device_handler or show_device_code
         self._client_auth = client_auth
         self._key = (
             SigningKey(private_key, key_id=key_id, algorithm=signing_alg) if private_key is not None else None
@@ -250,7 +250,7 @@ class OAuthProvider(BaseAuthProvider):
                 self.redirect_uri,
                 start=lambda redirect_uri: self._request(conversation.addresses, redirect_uri),
                 read=self._read,
-                handler=self._authorization_handler,
+                handler=self.authorization_handler,
                 patience=self._login_timeout,
             )
             return await self._redeem(conversation, request, answer)
@@ -289,7 +289,7 @@ class OAuthProvider(BaseAuthProvider):
             return await poll_for_token(conversation, authorization, self._token_params)
 
         async def show() -> None:
-            await ask(self._device_handler, authorization)
+            await ask(self.device_handler, authorization)
 
         answer = await first_of(poll, show)
         assert answer is not None  # noqa: S101 - `poll` returns or raises
