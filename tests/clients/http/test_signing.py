@@ -233,9 +233,7 @@ async def test_the_body_of_the_401_is_in_the_error():
             await client.get("/")
 
 
-@pytest.mark.filterwarnings(
-    "ignore:.*httpcore:pytest.PytestUnraisableExceptionWarning"
-)  # on trio, of its generators
+@pytest.mark.filterwarnings("ignore:Async generator:ResourceWarning")  # httpcore's
 async def test_a_401_with_an_endless_body_is_left():
     provider = Rotating()
     await provider.authenticate()
