@@ -8,7 +8,7 @@ import httpx
 from quackcore_async.clients.http.call import Call, call_of
 from quackcore_async.clients.http.origins import shown_url
 from quackcore_async.errors import ErrorKind, ResponseError, TransportError
-from quackcore_async.redaction import scrub
+from quackcore_async.redaction import MASK, is_secret_name, scrub
 from quackcore_async.transport import error_from_status
 
 __all__ = ["error_of", "request_id_of", "response_json"]
@@ -27,6 +27,7 @@ _REQUEST_IDS: Final = (
 )
 """Headers in which services name a request for their support."""
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x20\x7f-\x9f]+")
+_MEMBER: Final = re.compile(r'("([^"\\]{1,64})"\s*:\s*)"(?:[^"\\]|\\.)*"?')
 
 
 def response_json(response: httpx.Response) -> Any:  # noqa: ANN401 - whatever the service answered
@@ -127,8 +128,12 @@ def _beginning(response: httpx.Response, body: bytes) -> str:
         text = content.decode(response.charset_encoding or "utf-8", "replace")
     except (LookupError, ValueError):  # an encoding that nobody knows
         text = content.decode("utf-8", "replace")
-    text = scrub(_UNPRINTABLE.sub(" ", text[:_READ_CHARACTERS]).strip())
+    text = scrub(_MEMBER.sub(_masked, _UNPRINTABLE.sub(" ", text[:_READ_CHARACTERS]).strip()))
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
+
+
+def _masked(member: re.Match[str]) -> str:
+    return f'{member[1]}"{MASK}"' if is_secret_name(member[2]) else member[0]
 
 
 def _position(exc: Exception) -> Exception:

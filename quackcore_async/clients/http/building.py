@@ -9,7 +9,7 @@ import httpx
 from quackcore_async.clients.http.bodies import FactoryBody, check_content
 from quackcore_async.clients.http.call import CALL, Call, call_of
 from quackcore_async.clients.http.options import CLIENT_AUTH, BodyOptions, HeaderOptions, Params
-from quackcore_async.clients.http.origins import checked_url, origin_of
+from quackcore_async.clients.http.origins import checked_url, origin_of, parsed_url
 from quackcore_async.clients.http.secret_headers import check_headers, is_secret_header, secrets_in
 from quackcore_async.errors import ErrorKind, TransportError
 from quackcore_async.redaction import Secret
@@ -92,7 +92,7 @@ class RequestBuilder:
         """Return the whole address; parameters are added to its query, where httpx would put them in its place."""
         if isinstance(url, str) and self._base and _ABSOLUTE.match(url) is None:
             url = f"{self._base}/{url.lstrip('/')}" if url else self._base
-        url = httpx.URL(url)
+        url = parsed_url(url)
         if not params and not self._params:
             return url
         return url.copy_merge_params(self._params.merge(url.params).merge(_query(params)))

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self, Unpack
 
@@ -12,10 +13,10 @@ from quackcore_async.clients.http.building import RequestBuilder
 from quackcore_async.clients.http.cookieless import CookielessClient
 from quackcore_async.clients.http.layers import LayerSettings
 from quackcore_async.clients.http.options import BodyOptions, HeaderOptions, Params, RequestOptions, SendOptions
-from quackcore_async.clients.http.origins import checked_url, origin_of, origins_of, shown_url
+from quackcore_async.clients.http.origins import checked_url, origin_of, origins_of, parsed_url, shown_url
 from quackcore_async.clients.http.provider import ProviderSecrets, RefreshEvent
 from quackcore_async.clients.http.sending import Sender
-from quackcore_async.concurrency import LoopBinding, cleanup_timeout, shielded
+from quackcore_async.concurrency import cleanup_timeout, shielded
 from quackcore_async.errors import LifecycleError, QuackError
 from quackcore_async.logging import get_logger
 from quackcore_async.protocols import AuthProviderProtocol
@@ -101,7 +102,7 @@ class HttpClient:
         log_level: int | str | None = None,
     ) -> None:
         self.logger = get_logger(f"{__name__}.HttpClient", log_level)
-        self._base_url = checked_url(httpx.URL(base_url)) if str(base_url) else httpx.URL("")
+        self._base_url = checked_url(parsed_url(base_url)) if str(base_url) else httpx.URL("")
         self._allowed = origins_of(allowed_origins)
         if str(base_url):
             self._allowed |= {origin_of(self._base_url)}
@@ -127,8 +128,7 @@ class HttpClient:
             proxy=proxy,
             on_retry=on_retry,
         )
-        self._http: httpx.AsyncClient | None = None
-        self._binding: LoopBinding | None = None
+        self._opened: _Opened | None = None
         self._closed = False
 
     @property
@@ -143,7 +143,7 @@ class HttpClient:
 
     def allows(self, url: str | httpx.URL) -> bool:
         """Tell whether credentials go to an address; without a `base_url`, whether it is in `allowed_origins`."""
-        return origin_of(httpx.URL(url)) in self._allowed
+        return origin_of(parsed_url(url)) in self._allowed
 
     def build_request(self, method: str, url: str | httpx.URL, **options: Unpack[BodyOptions]) -> httpx.Request:
         """Make a request for `send`; it shows no secret header.
@@ -278,16 +278,15 @@ class HttpClient:
         Raises:
             LifecycleError: if it is in use in another event loop.
         """
+        opened, self._opened = self._opened, None
         self._closed = True
-        http = self._http
-        if http is None or self._binding is None:
+        if opened is None:
             return
-        if not self._binding.is_here():
-            self._refuse_other_loop(self._binding)
-            self._http = self._binding = None
-            return
-        self._http = self._binding = None
-        await shielded(http.aclose, timeout=cleanup_timeout())
+        try:
+            await shielded(opened.transport.aclose, timeout=cleanup_timeout())
+        except LifecycleError:
+            self._opened, self._closed = opened, False
+            raise
 
     async def __aenter__(self) -> Self:
         self._closed = False
@@ -302,25 +301,23 @@ class HttpClient:
         return f"<HttpClient {shown_url(self._base_url)}>" if self._allowed else "<HttpClient>"
 
     def _open(self) -> httpx.AsyncClient:
-        """Return the client of the event loop that runs, made when it is first needed there."""
-        if self._http is not None and self._binding is not None and self._binding.is_here():
-            return self._http
+        """Return httpx's client, made when it is first needed; what it sends over finds its loop by itself."""
+        if self._opened is not None:
+            return self._opened.http
         if self._closed:
             raise LifecycleError("the client is closed: make a new one, or enter it with `async with`")
-        if self._binding is not None:
-            self._refuse_other_loop(self._binding)
-        self._binding = LoopBinding.current()
-        self._http = CookielessClient(
-            transport=self._layers.build(self._budget),
+        transport = self._layers.build(self._budget)
+        http = CookielessClient(
+            transport=transport,
             headers={"accept-encoding": "gzip, deflate"},  # of others, it cannot be bounded what comes out
             timeout=self._timeout,
             trust_env=False,
         )
-        return self._http
+        self._opened = _Opened(http, transport)
+        return http
 
-    @staticmethod
-    def _refuse_other_loop(binding: LoopBinding) -> None:
-        if binding.is_alive():
-            raise LifecycleError(
-                "the client belongs to another running event loop: make one for each loop", code="wrong_loop"
-            )
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    http: httpx.AsyncClient
+    transport: httpx.AsyncBaseTransport

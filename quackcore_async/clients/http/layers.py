@@ -9,6 +9,7 @@ import httpx
 from quackcore_async.clients.http.origins import Origin
 from quackcore_async.clients.http.provider import ProviderSecrets
 from quackcore_async.clients.http.signing import SigningTransport
+from quackcore_async.logging import get_logger
 from quackcore_async.retry import RetryBudget, RetryEvent, RetryPolicy
 from quackcore_async.transport.gate import HostGate
 from quackcore_async.transport.retrying import RetryTransport
@@ -16,6 +17,10 @@ from quackcore_async.transport.tls import Verification
 from quackcore_async.transport.wire import Wire
 
 __all__ = ["LayerSettings"]
+
+
+for _name in ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks"))):
+    get_logger(_name)  # puts the filter on it: they log whole addresses and the headers of answers
 
 
 @dataclass(frozen=True, slots=True)

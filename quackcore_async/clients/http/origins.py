@@ -7,7 +7,7 @@ import httpx
 
 from quackcore_async.errors import ErrorKind, TransportError
 
-__all__ = ["Origin", "checked_url", "is_loopback", "origin_of", "origins_of", "shown_url"]
+__all__ = ["Origin", "checked_url", "is_loopback", "origin_of", "origins_of", "parsed_url", "shown_url"]
 
 Origin = tuple[str, str, int | None]
 """Scheme, host and port of a URL (RFC 6454 section 4); the port is None where it is the scheme's own."""
@@ -26,7 +26,19 @@ def origins_of(urls: Iterable[str | httpx.URL]) -> frozenset[Origin]:
     Raises:
         TransportError: if one of them is no absolute http or https URL.
     """
-    return frozenset(origin_of(checked_url(httpx.URL(url))) for url in urls)
+    return frozenset(origin_of(checked_url(parsed_url(url))) for url in urls)
+
+
+def parsed_url(url: str | httpx.URL) -> httpx.URL:
+    """Return an address as httpx reads it.
+
+    Raises:
+        TransportError: if it is none. It is not shown: nobody knows which part of it is the password.
+    """
+    try:
+        return httpx.URL(url)
+    except httpx.InvalidURL as exc:
+        raise _refused(f"an address that cannot be read: {exc}") from None
 
 
 def checked_url(url: httpx.URL) -> httpx.URL:

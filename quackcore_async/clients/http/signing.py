@@ -102,6 +102,7 @@ class SigningTransport(httpx.AsyncBaseTransport):
         except Exception as exc:
             hide_secrets(exc)
             raise
+        response.request = request
         if presentation.query and "location" in response.headers:
             response.headers["location"] = presentation.unsign_location(response.headers["location"])
         return response

@@ -1,7 +1,7 @@
 """The Link header, as servers write it and as they should not."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quackcore_async.clients.http.links import find_link, parse_links
@@ -45,6 +45,7 @@ def test_a_header_of_absurd_length_is_not_read() -> None:
     assert parse_links("<a>; rel=next, " * 100_000) == []
 
 
+@settings(deadline=None)
 @given(st.text(alphabet='<>;,="\\ \tabrelnxt/', max_size=200))
 def test_anything_is_read_in_time(header: str) -> None:
     for link in parse_links(header):
@@ -54,6 +55,7 @@ def test_anything_is_read_in_time(header: str) -> None:
 TARGETS = st.text(alphabet=st.characters(codec="ascii", exclude_characters="<>", categories=["L", "N", "P", "S"]))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(TARGETS, st.sampled_from(["next", "prev", "last"])), min_size=1, max_size=5))
 def test_what_is_written_by_the_rules_is_read_back(links: list[tuple[str, str]]) -> None:
     header = ", ".join(f'<{target}>; rel="{relation}"' for target, relation in links)

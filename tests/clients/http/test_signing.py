@@ -1,5 +1,6 @@
 """Credentials in requests: added at the last moment, for their origins only, renewed once, seen by nobody."""
 
+import gc
 from urllib.parse import quote
 
 import anyio
@@ -232,9 +233,7 @@ async def test_the_body_of_the_401_is_in_the_error():
             await client.get("/")
 
 
-@pytest.mark.filterwarnings(
-    "ignore:.*httpcore:pytest.PytestUnraisableExceptionWarning"
-)  # on trio, of its generators
+@pytest.mark.filterwarnings("ignore:Async generator:ResourceWarning")  # httpcore's
 async def test_a_401_with_an_endless_body_is_left():
     provider = Rotating()
     await provider.authenticate()
@@ -251,6 +250,7 @@ async def test_a_401_with_an_endless_body_is_left():
     async with serving(script) as server, HttpClient(server.url, auth=provider) as client:
         with anyio.fail_after(10):
             assert (await client.get("/")).status_code == 200
+    gc.collect()
 
 
 async def test_without_raising_the_401_is_the_response():
