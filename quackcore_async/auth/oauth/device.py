@@ -97,8 +97,8 @@ async def request_device_code(
 
 async def poll_for_token(
     conversation: Conversation, authorization: DeviceAuthorization, form: Mapping[str, str]
-) -> Answer:
-    """Ask for the token until the person has agreed, and return the answer that has it.
+) -> tuple[Answer, float]:
+    """Ask for the token until the person has agreed; return the answer that has it, and when it was asked for.
 
     After a failure of the network or the server the interval is doubled for as long as it lasts.
 
@@ -115,8 +115,9 @@ async def poll_for_token(
     with anyio.move_on_after(authorization.expires_in):
         while True:
             await anyio.sleep(wait)
+            asked_at = conversation.client.clock()
             try:
-                return await conversation.post("token_url", fields, "the login failed", attempts=1)
+                return await conversation.post("token_url", fields, "the login failed", attempts=1), asked_at
             except QuackError as error:
                 if error.code == "authorization_pending":
                     wait = interval

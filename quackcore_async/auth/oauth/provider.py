@@ -203,7 +203,7 @@ class OAuthProvider(BaseAuthProvider):
             QuackError: if the configuration or the issuer's metadata cannot be used.
         """
         self._check()
-        addresses = self._addresses().with_metadata(await self._server.look_up(self.issuer))
+        addresses = await self._server.locate(self._addresses())
         target = self.redirect_uri if redirect_uri is None else redirect_uri
         return self._request(addresses, check_redirect_uri(target), state)
 
@@ -280,19 +280,19 @@ class OAuthProvider(BaseAuthProvider):
             await revoke_tokens(conversation, credentials)
 
     async def _log_in_by_device(self, conversation: Conversation) -> Credentials:
-        asked_at = self._clock()
         authorization = await request_device_code(
             conversation, {"scope": self.scope, **self._token_params}, allow_insecure=self._allow_insecure
         )
 
-        async def poll() -> Answer:
+        async def poll() -> tuple[Answer, float]:
             return await poll_for_token(conversation, authorization, self._token_params)
 
         async def show() -> None:
             await ask(self.device_handler, authorization)
 
-        answer = await first_of(poll, show)
-        assert answer is not None  # noqa: S101 - `poll` returns or raises
+        outcome = await first_of(poll, show)
+        assert outcome is not None  # noqa: S101 - `poll` returns or raises
+        answer, asked_at = outcome
         return read_credentials(answer, asked_at=asked_at, scope=self.scope, logger=self.logger)
 
     async def _redeem(

@@ -50,6 +50,16 @@ class Server:
                     )
             return self.metadata
 
+    async def locate(self, addresses: Addresses) -> Addresses:
+        """Return the addresses with what the issuer's metadata adds.
+
+        Raises:
+            QuackError: if they lack a usable token endpoint: nobody is sent to log in then.
+        """
+        known = addresses.with_metadata(await self.look_up(addresses.issuer))
+        known.need("token_url")
+        return known
+
     @asynccontextmanager
     async def conversation(
         self, client: Callable[[], Client], addresses: Addresses
@@ -61,5 +71,5 @@ class Server:
             addresses: Where the endpoints are.
         """
         async with open_wire(self._wire) as wire:
-            known = addresses.with_metadata(await self.look_up(addresses.issuer))
+            known = await self.locate(addresses)
             yield Conversation(wire, client(), known, self._timeout)
