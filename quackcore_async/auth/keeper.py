@@ -7,7 +7,7 @@ from quackcore_async.auth.account import Outcome, Work
 from quackcore_async.auth.departure import log_out
 from quackcore_async.auth.entry import log_in
 from quackcore_async.auth.freshness import Freshness
-from quackcore_async.auth.keeping import save_again
+from quackcore_async.auth.keeping import load, save_again
 from quackcore_async.auth.login import Lead, Login
 from quackcore_async.auth.renewal import CLOSING_SECONDS, renew
 from quackcore_async.auth.written import Call, run_written
@@ -36,7 +36,8 @@ class Keeper:
 
     async def refresh(self, written: Call | None = None, *, rejected: int | None = None) -> AuthResult:
         """Renew the login by the hooks, or as an author wrote it."""
-        return await self._login.refresh(self._lead(renew, written, Work.REFRESH), rejected=rejected)
+        look = partial(load, self._login) if written is None else None
+        return await self._login.refresh(self._lead(renew, written, Work.REFRESH), rejected=rejected, look=look)
 
     async def current(self) -> object:
         """Return the login that is kept here, renewed where that is needed.

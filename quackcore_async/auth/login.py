@@ -260,24 +260,25 @@ class Login:
         """Run one login for all who ask. It always tries, also within a back-off."""
         return await self._enter(Work.LOGIN, lead)
 
-    async def refresh(self, lead: Lead, *, rejected: int | None) -> AuthResult:
+    async def refresh(self, lead: Lead, *, rejected: int | None, look: Lead | None = None) -> AuthResult:
         """Run one refresh for all who ask.
 
         Args:
             lead: Talks to the service.
             rejected: The generation that a service refused; when it is not the current one any more, the current
                 login is fresh enough, and when that was renewed just now, another refresh would not help.
+            look: Takes up what the store has, for the case that another process renewed the login.
         """
-        return await self._enter(Work.REFRESH, lead, lambda: self._answer(rejected))
+        return await self._enter(Work.REFRESH, lead, lambda: self._answer(rejected, look))
 
     async def _enter(
-        self, work: Work, lead: Lead, answer: Callable[[], AuthResult | None] = lambda: None
+        self, work: Work, lead: Lead, answer: Callable[[], Awaitable[AuthResult | None]] | None = None
     ) -> AuthResult:
         try:
             self.settle()
             if self.is_inside():
                 return (await lead(None)).result
-            known = answer()
+            known = await answer() if answer else None
             result = known if known is not None else await self.join(work, lead)
         except LifecycleError as error:
             return AuthResult.from_exception(error, service=self.name, operation=work.value)
@@ -289,14 +290,17 @@ class Login:
         """Log out, once what is under way is done."""
         return await self._enter(Work.LOGOUT, lead)
 
-    def _answer(self, rejected: int | None) -> AuthResult | None:
-        """Return what a refresh comes to without asking anybody, where that is known."""
+    async def _answer(self, rejected: int | None, look: Lead | None) -> AuthResult | None:
+        """Return what a refresh comes to without asking the service, where that is known."""
         now = self.clocks.monotonic()
         if rejected is not None and self.grant is not None:
+            age = now - self.grant.obtained.monotonic
+            guarded = age < self.grant.guard
+            if guarded and rejected == self.generation and look is not None:
+                await self.join(Work.LOAD, look)
             if rejected != self.generation:
                 return self.success("renewed meanwhile")
-            age = now - self.grant.obtained.monotonic
-            if age < self.grant.guard:
+            if guarded:
                 return self._refused_again(age)
             self.refused_token = _token(self.grant)
         return self.account.setback.standing(now)
