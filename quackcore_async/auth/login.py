@@ -10,10 +10,11 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from quackcore_async.auth.account import Account, Grant, Outcome, Work, account_of
+from quackcore_async.auth.causes import without_secret_causes
 from quackcore_async.auth.credentials import Credentials
 from quackcore_async.auth.validity import Clocks, Moment
 from quackcore_async.concurrency import Flight
-from quackcore_async.errors import AuthError, LifecycleError
+from quackcore_async.errors import AuthError, LifecycleError, QuackError
 from quackcore_async.redaction import Secret
 from quackcore_async.results import AuthResult, result_of_exception, service_name
 
@@ -208,7 +209,7 @@ class Login:
             for_good: Until somebody logs in here; otherwise also until the store has a login again.
         """
         account = self.account
-        account.latest = account.unsaved = None
+        account.latest = account.unsaved = account.seen = None
         account.stored = False
         account.setback.clear()
         for login in [login for login in _logins if login._account is account]:
@@ -280,7 +281,7 @@ class Login:
                 return (await lead(None)).result
             known = await answer() if answer else None
             result = known if known is not None else await self.join(work, lead)
-        except LifecycleError as error:
+        except QuackError as error:
             return AuthResult.from_exception(error, service=self.name, operation=work.value)
         if work is not Work.LOGOUT and known is None:
             self.owner.authenticated = result.success
@@ -327,7 +328,7 @@ class Login:
 
     def failure(self, exc: Exception, operation: str) -> AuthResult:
         """Return the result of what went wrong."""
-        return result_of_exception(AuthResult, exc, owner=self.owner, operation=operation)
+        return without_secret_causes(result_of_exception(AuthResult, exc, owner=self.owner, operation=operation))
 
     def tell(self, kind: Any, result: AuthResult, *, saved: bool = False, error: AuthResult | None = None) -> None:  # noqa: ANN401 - a literal of the event
         """Tell whoever wants to know how something went; what they do wrong is only logged."""

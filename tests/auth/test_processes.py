@@ -266,6 +266,17 @@ async def test_a_login_deleted_elsewhere_is_not_brought_back(service: Service, c
     assert await ours.get_token() == "access-2-0"
 
 
+async def test_a_login_called_off_elsewhere_causes_no_request_here(service: Service, clocks: Clocks):
+    ours, theirs = (elsewhere(Provider(service, credentials_file="login.json")) for _ in range(2))
+    await ours.authenticate()
+    await theirs.authenticate()
+    service.valid = None
+    assert not (await theirs.refresh_credentials()).success
+    result = await ours.refresh_credentials()
+    assert result.error_info.code == "reauth_required"
+    assert service.refreshes == 1
+
+
 # Forks.
 
 
