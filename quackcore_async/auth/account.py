@@ -63,10 +63,11 @@ class Account:
         latest: The login that was published last.
         unsaved: The login that is published and could not be stored.
         saving: When to try that again.
+        seen: The tokens that the store had when it was last read or written.
         stored: Whether the store has, or had, this login: when it is gone from there, somebody logged out.
     """
 
-    __slots__ = ("__weakref__", "binding", "flight", "latest", "saving", "setback", "stored", "unsaved")
+    __slots__ = ("__weakref__", "binding", "flight", "latest", "saving", "seen", "setback", "stored", "unsaved")
 
     def __init__(self, previous: "Account | None" = None) -> None:
         self.binding = LoopBinding.current()
@@ -74,6 +75,7 @@ class Account:
         self.setback: Setback = previous.setback if previous else Setback()
         self.latest: Grant | None = previous.latest if previous else None
         self.unsaved: Grant | None = previous.unsaved if previous else None
+        self.seen: tuple[Secret, Secret] | None = previous.seen if previous else None
         self.saving: Backoff = previous.saving if previous else Backoff()
         self.stored: bool = previous is not None and previous.stored
 

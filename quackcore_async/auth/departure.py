@@ -7,6 +7,7 @@ import anyio
 
 from quackcore_async.auth.account import Outcome, Work
 from quackcore_async.auth.credentials import Credentials
+from quackcore_async.auth.granting import news
 from quackcore_async.auth.keeping import read
 from quackcore_async.auth.login import Login
 from quackcore_async.concurrency import protected
@@ -70,7 +71,7 @@ async def _revoke(login: Login) -> str | None:
 
 
 async def _latest(login: Login) -> Credentials | None:
-    stored = None if login.account.unsaved else await read(login)
+    stored = news(login, await read(login))
     if stored is not None:
         return stored.credentials
     return login.grant.credentials if login.grant else None

@@ -5,7 +5,7 @@ from functools import partial
 
 from quackcore_async.auth.account import Outcome, Work
 from quackcore_async.auth.credentials import Credentials
-from quackcore_async.auth.granting import checked, issued, newer_than, renewal_of, take_stored, usable
+from quackcore_async.auth.granting import checked, issued, news, renewal_of, take_stored, usable
 from quackcore_async.auth.keeping import adopt, keep, read
 from quackcore_async.auth.login import Login
 from quackcore_async.auth.renewal import SHIELD_SECONDS
@@ -34,8 +34,8 @@ async def take_up(login: Login, credentials: Credentials, outcomes: list[Outcome
 
 
 async def _log_in(login: Login, outcomes: list[Outcome] | None) -> Outcome:
-    stored = await read(login)
-    if stored is not None and newer_than(login.grant, stored, unsaved=login.account.unsaved):
+    stored = news(login, await read(login))
+    if stored is not None:
         take_stored(login, stored)
     if _holds(login):
         return Outcome(Work.LOGIN, login.success("using the stored login"))
@@ -68,8 +68,8 @@ async def _log_in_anew(login: Login, outcomes: list[Outcome] | None) -> Outcome:
         await protected(work, limit=SHIELD_SECONDS, grace=SHIELD_SECONDS)
     else:
         async with login.lock():
-            stored = await read(login)
-            if stored is not None and newer_than(login.grant, stored) and usable(login, stored):
+            stored = news(login, await read(login))
+            if stored is not None and usable(login, stored):
                 return Outcome(Work.LOGIN, (await adopt(login, stored)).result)
             await protected(partial(_ask_and_keep, login, landed, outcomes), limit=math.inf, grace=SHIELD_SECONDS)
     if landed:

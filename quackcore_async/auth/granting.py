@@ -11,7 +11,7 @@ from quackcore_async.errors import ContractError, TokenRefreshError
 from quackcore_async.redaction import Secret, find_secrets
 from quackcore_async.results import AuthResult
 
-__all__ = ["checked", "grant_of", "guard_of", "issued", "newer_than", "renewal_of", "take_stored", "usable"]
+__all__ = ["checked", "grant_of", "guard_of", "issued", "news", "renewal_of", "take_stored", "tokens_of", "usable"]
 
 REFUSED_GUARD_SECONDS: Final = 10.0
 """A token renewed so recently that is refused all the same is not renewed again: it is not the token's fault."""
@@ -31,22 +31,20 @@ def renewal_of(grant: Grant | None) -> Secret:
     return Secret(renewal or "")
 
 
-def newer_than(known: Grant | None, stored: StoredLogin | None, *, unsaved: Grant | None = None) -> bool:
-    """Tell whether a store has another login than the one in memory, put there by somebody else.
+def news(login: Login, stored: StoredLogin | None) -> StoredLogin | None:
+    """Return what a store has when somebody else put it there: neither the login in memory, nor one it replaced.
 
-    Args:
-        known: The one in memory.
-        stored: The one in the store.
-        unsaved: The one in memory that could not be stored: what it replaced is in the store still.
+    What memory replaced may still be in the store, where storing failed or the store is read-only.
     """
-    if stored is None:
-        return False
-    if known is None or known.credentials is None:
-        return True
-    theirs, ours = stored.credentials, known.credentials
-    if (theirs.token, theirs.refresh_token) == (ours.token, ours.refresh_token):
-        return False
-    return unsaved is not known or stored.generation >= known.generation
+    if stored is None or login.grant is None or login.grant.credentials is None:
+        return stored
+    pair = tokens_of(stored.credentials)
+    return None if pair in (tokens_of(login.grant.credentials), login.account.seen) else stored
+
+
+def tokens_of(credentials: Credentials) -> tuple[Secret, Secret]:
+    """Return what tells one login from the next."""
+    return Secret(credentials.token or ""), Secret(credentials.refresh_token or "")
 
 
 def grant_of(login: Login, stored: StoredLogin, *, guard: float = 0.0) -> Grant:
@@ -82,6 +80,8 @@ def take_stored(login: Login, stored: StoredLogin) -> Grant:
     """Make what the store has the current login, as far as it goes."""
     grant = grant_of(login, stored)
     login.account.latest = grant
+    login.account.seen = tokens_of(stored.credentials)
+    login.account.unsaved = None
     if stored.revoked_at is not None:
         _refuse(login, grant)
     login.take(grant)

@@ -8,12 +8,12 @@ from quackcore_async.auth.credentials import Credentials
 from quackcore_async.auth.departure import log_out
 from quackcore_async.auth.entry import log_in, take_up
 from quackcore_async.auth.freshness import Freshness
-from quackcore_async.auth.keeping import save_again
+from quackcore_async.auth.keeping import is_stored, load, save_again
 from quackcore_async.auth.login import Lead, Login
 from quackcore_async.auth.renewal import CLOSING_SECONDS, renew
 from quackcore_async.auth.written import Call, run_written
 from quackcore_async.concurrency import shielded
-from quackcore_async.errors import LifecycleError
+from quackcore_async.errors import QuackError
 from quackcore_async.redaction import find_secrets
 from quackcore_async.results import AuthResult
 
@@ -41,7 +41,8 @@ class Keeper:
 
     async def refresh(self, written: Call | None = None, *, rejected: int | None = None) -> AuthResult:
         """Renew the login by the hooks, or as an author wrote it."""
-        return await self._login.refresh(self._lead(renew, written, Work.REFRESH), rejected=rejected)
+        look = partial(load, self._login) if written is None else None
+        return await self._login.refresh(self._lead(renew, written, Work.REFRESH), rejected=rejected, look=look)
 
     async def current(self) -> object:
         """Return the login that is kept here, renewed where that is needed.
@@ -77,13 +78,13 @@ class Keeper:
         login = self._login
         try:
             account = login.settle()
-        except LifecycleError as error:
+        except QuackError as error:
             login.owner.logger.warning("the login could not be stored: %s", error)
             return False
         if login.find_store() is None or login.grant is None or login.is_inside():
             return False
         result = await login.join(Work.SAVE, partial(save_again, login))
-        return result.success and account.unsaved is None and account.stored
+        return result.success and account.unsaved is None and is_stored(login)
 
     async def log_out(self) -> AuthResult:
         """End the login."""

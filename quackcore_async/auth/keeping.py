@@ -3,12 +3,12 @@
 from contextlib import nullcontext
 
 from quackcore_async.auth.account import Grant, Outcome, Work
-from quackcore_async.auth.granting import grant_of, guard_of, newer_than, take_stored
+from quackcore_async.auth.granting import grant_of, guard_of, news, take_stored, tokens_of
 from quackcore_async.auth.login import Login
 from quackcore_async.auth.record import StoredLogin
 from quackcore_async.results import AuthResult
 
-__all__ = ["adopt", "keep", "load", "mark_revoked", "read", "save_again"]
+__all__ = ["adopt", "is_stored", "keep", "load", "mark_revoked", "read", "save_again"]
 
 
 async def read(login: Login) -> StoredLogin | None:
@@ -32,6 +32,7 @@ async def adopt(login: Login, stored: StoredLogin) -> Outcome:
     """Publish what another process or program stored, in place of asking the service."""
     login.publish(grant_of(login, stored, guard=guard_of(login)))
     login.account.unsaved = None
+    login.account.seen = tokens_of(stored.credentials)
     result = login.success("renewed by another process")
     login.tell("adopt", result, saved=True)
     return Outcome(Work.REFRESH, result)
@@ -50,7 +51,7 @@ async def keep(login: Login, grant: Grant, work: Work, message: str, *, lock: bo
     unsaved = await _write(login, grant, lock=lock)
     login.publish(grant)
     result = login.success(message)
-    login.tell(work.value, result, saved=login.account.stored and unsaved is None, error=unsaved)
+    login.tell(work.value, result, saved=is_stored(login), error=unsaved)
     return Outcome(work, result)
 
 
@@ -73,13 +74,23 @@ async def _write(login: Login, grant: Grant, *, lock: bool = False) -> AuthResul
         return failure
     account.unsaved = None
     account.saving.note_success()
-    account.stored = account.stored or kept
+    if kept:
+        account.stored = True
+        account.seen = tokens_of(grant.credentials)
     if not kept and not login.warned_of_store:
         login.warned_of_store = True
         login.owner.logger.warning(
             "the store of %s is read-only: its login is renewed in memory and lost with this process", login.name
         )
     return None
+
+
+def is_stored(login: Login) -> bool:
+    """Tell whether the store had the current login when it was last read or written."""
+    grant = login.grant
+    return (
+        grant is not None and grant.credentials is not None and login.account.seen == tokens_of(grant.credentials)
+    )
 
 
 async def mark_revoked(login: Login, stored: StoredLogin | None) -> None:
@@ -97,8 +108,8 @@ async def mark_revoked(login: Login, stored: StoredLogin | None) -> None:
 async def load(login: Login, _outcomes: list[Outcome] | None) -> Outcome:
     """Take up what the store has."""
     try:
-        stored = await read(login)
-        if stored is not None and newer_than(login.grant, stored, unsaved=login.account.unsaved):
+        stored = news(login, await read(login))
+        if stored is not None:
             take_stored(login, stored)
         login.needs_reload = False
         login.arm()
@@ -126,9 +137,8 @@ async def save_again(login: Login, _outcomes: list[Outcome] | None) -> Outcome:
 
 
 async def _save(login: Login, grant: Grant) -> AuthResult | None:
-    stored = await read(login)
-    if stored is not None and newer_than(grant, stored, unsaved=login.account.unsaved):
-        login.account.unsaved = None
+    stored = news(login, await read(login))
+    if stored is not None:
         take_stored(login, stored)
         return None
     return await _write(login, grant)

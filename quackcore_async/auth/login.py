@@ -10,10 +10,11 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from quackcore_async.auth.account import Account, Grant, Outcome, Work, account_of
+from quackcore_async.auth.causes import without_secret_causes
 from quackcore_async.auth.credentials import Credentials
 from quackcore_async.auth.validity import Clocks, Moment
 from quackcore_async.concurrency import Flight
-from quackcore_async.errors import AuthError, LifecycleError
+from quackcore_async.errors import AuthError, LifecycleError, QuackError
 from quackcore_async.redaction import Secret
 from quackcore_async.results import AuthResult, result_of_exception, service_name
 
@@ -208,7 +209,7 @@ class Login:
             for_good: Until somebody logs in here; otherwise also until the store has a login again.
         """
         account = self.account
-        account.latest = account.unsaved = None
+        account.latest = account.unsaved = account.seen = None
         account.stored = False
         account.setback.clear()
         for login in [login for login in _logins if login._account is account]:
@@ -276,26 +277,27 @@ class Login:
         """Run one login for all who ask. It always tries, also within a back-off."""
         return await self._enter(Work.LOGIN, lead)
 
-    async def refresh(self, lead: Lead, *, rejected: int | None) -> AuthResult:
+    async def refresh(self, lead: Lead, *, rejected: int | None, look: Lead | None = None) -> AuthResult:
         """Run one refresh for all who ask.
 
         Args:
             lead: Talks to the service.
             rejected: The generation that a service refused; when it is not the current one any more, the current
                 login is fresh enough, and when that was renewed just now, another refresh would not help.
+            look: Takes up what the store has, for the case that another process renewed the login.
         """
-        return await self._enter(Work.REFRESH, lead, lambda: self._answer(rejected))
+        return await self._enter(Work.REFRESH, lead, lambda: self._answer(rejected, look))
 
     async def _enter(
-        self, work: Work, lead: Lead, answer: Callable[[], AuthResult | None] = lambda: None
+        self, work: Work, lead: Lead, answer: Callable[[], Awaitable[AuthResult | None]] | None = None
     ) -> AuthResult:
         try:
             self.settle()
             if self.is_inside():
                 return (await lead(None)).result
-            known = answer()
+            known = await answer() if answer else None
             result = known if known is not None else await self.join(work, lead)
-        except LifecycleError as error:
+        except QuackError as error:
             return AuthResult.from_exception(error, service=self.name, operation=work.value)
         if work is not Work.LOGOUT and known is None:
             self.owner.authenticated = result.success
@@ -305,14 +307,17 @@ class Login:
         """Log out, once what is under way is done."""
         return await self._enter(Work.LOGOUT, lead)
 
-    def _answer(self, rejected: int | None) -> AuthResult | None:
-        """Return what a refresh comes to without asking anybody, where that is known."""
+    async def _answer(self, rejected: int | None, look: Lead | None) -> AuthResult | None:
+        """Return what a refresh comes to without asking the service, where that is known."""
         now = self.clocks.monotonic()
         if rejected is not None and self.grant is not None:
+            age = now - self.grant.obtained.monotonic
+            guarded = age < self.grant.guard
+            if guarded and rejected == self.generation and look is not None:
+                await self.join(Work.LOAD, look)
             if rejected != self.generation:
                 return self.success("renewed meanwhile")
-            age = now - self.grant.obtained.monotonic
-            if age < self.grant.guard:
+            if guarded:
                 return self._refused_again(age)
             self.refused_token = _token(self.grant)
         return self.account.setback.standing(now)
@@ -339,7 +344,7 @@ class Login:
 
     def failure(self, exc: Exception, operation: str) -> AuthResult:
         """Return the result of what went wrong."""
-        return result_of_exception(AuthResult, exc, owner=self.owner, operation=operation)
+        return without_secret_causes(result_of_exception(AuthResult, exc, owner=self.owner, operation=operation))
 
     def tell(self, kind: Any, result: AuthResult, *, saved: bool = False, error: AuthResult | None = None) -> None:  # noqa: ANN401 - a literal of the event
         """Tell whoever wants to know how something went; what they do wrong is only logged."""

@@ -1,7 +1,7 @@
 """How a login is renewed: one at a time over all tasks and processes, and not torn between sending and storing."""
 
 from functools import partial
-from typing import Final
+from typing import Final, cast
 
 from quackcore_async.auth.account import Grant, Outcome, Work
 from quackcore_async.auth.granting import (
@@ -9,13 +9,15 @@ from quackcore_async.auth.granting import (
     grant_of,
     guard_of,
     issued,
-    newer_than,
+    news,
     renewal_of,
     take_stored,
+    tokens_of,
     usable,
 )
 from quackcore_async.auth.keeping import adopt, keep, mark_revoked, read
 from quackcore_async.auth.login import Login
+from quackcore_async.auth.record import StoredLogin
 from quackcore_async.auth.setback import REAUTH_CODES
 from quackcore_async.concurrency import protected
 from quackcore_async.errors import CredentialsMissingError, ErrorKind, TimedOutError, TokenRefreshError
@@ -49,12 +51,13 @@ async def _renew(login: Login, outcomes: list[Outcome] | None) -> Outcome:
         if stored is None and login.account.stored and login.account.unsaved is None:
             login.forget()
             raise CredentialsMissingError(f"{login.name} was logged out elsewhere: call authenticate() again")
-        if stored is not None and newer_than(known, stored, unsaved=login.account.unsaved):
-            if usable(login, stored):
-                return await adopt(login, stored)
-            known = take_stored(login, stored)
-            if (final := _called_off(login, known)) is not None:
-                return final
+        found = news(login, stored)
+        if found is not None and usable(login, found):
+            return await adopt(login, found)
+        if found is not None or _is_revoked(stored, known):
+            known = take_stored(login, cast("StoredLogin", stored))
+        if (final := _called_off(login, known)) is not None:
+            return final
         await protected(
             partial(_ask_and_keep, login, known, landed, outcomes),
             limit=SHIELD_SECONDS,
@@ -72,13 +75,20 @@ async def _renew(login: Login, outcomes: list[Outcome] | None) -> Outcome:
 async def _known(login: Login) -> Grant:
     """Return the login that is to be renewed, from memory or from the store."""
     if login.grant is None or login.needs_reload or login.account.setback.is_final:
-        stored = None if login.is_logged_out else await read(login)
-        if stored is not None and newer_than(login.grant, stored, unsaved=login.account.unsaved):
+        stored = None if login.is_logged_out else news(login, await read(login))
+        if stored is not None:
             take_stored(login, stored)
         login.needs_reload = False
     if login.grant is None or login.grant.credentials is None:
         raise CredentialsMissingError(f"{login.name} is not logged in: call authenticate() first")
     return login.grant
+
+
+def _is_revoked(stored: StoredLogin | None, known: Grant) -> bool:
+    """Tell whether another process noted that the service called this very login off."""
+    if stored is None or stored.revoked_at is None or known.credentials is None:
+        return False
+    return stored.credentials.refresh_token == known.credentials.refresh_token
 
 
 def _called_off(login: Login, known: Grant) -> Outcome | None:
@@ -108,6 +118,7 @@ async def _ask(login: Login, known: Grant) -> Grant:
             raise
         stored = await read(login)
         if stored is not None and Secret(stored.credentials.refresh_token or "") != renewal_of(known):
+            login.account.seen = tokens_of(stored.credentials)
             if usable(login, stored):
                 return grant_of(login, stored, guard=guard_of(login))
             if stored.revoked_at is None:

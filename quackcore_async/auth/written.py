@@ -4,6 +4,7 @@ import math
 from collections.abc import Awaitable, Callable
 
 from quackcore_async.auth.account import Grant, Outcome, Work
+from quackcore_async.auth.causes import without_secret_causes
 from quackcore_async.auth.credentials import Credentials
 from quackcore_async.auth.granting import guard_of
 from quackcore_async.auth.login import Login
@@ -57,6 +58,7 @@ def _settled(login: Login, result: object, work: Work, sent: Moment, *, again: b
             ContractError(f"{label} returned {type(result).__name__}: return an AuthResult")
         )
     if not result.success:
+        without_secret_causes(result)
         if work is Work.REFRESH:
             code = result.error_info.code if result.error_info else None
             refused = Secret("") if code in REAUTH_CODES else None
