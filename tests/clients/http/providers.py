@@ -12,7 +12,8 @@ class Rotating(BaseAuthProvider):
     """Each login and each refresh gives the next token: token-1, token-2, ..."""
 
     def __init__(self, *, lasting: bool = True) -> None:
-        super().__init__()
+        super().__init__(monotonic=lambda: self.elapsed)
+        self.elapsed = 0.0
         self.logins = 0
         self.refreshes = 0
         self.lasting = lasting
