@@ -5,11 +5,22 @@ Every public name can be imported from here. Each is loaded from its module when
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
+
+from quackcore_async.exports import lazy_exports
 
 if TYPE_CHECKING:
     from quackcore_async import registry
-    from quackcore_async.auth import BaseAuthProvider, Credentials
+    from quackcore_async.auth import (
+        ApiKeyProvider,
+        AwsCredentialsProvider,
+        BaseAuthProvider,
+        BasicAuthProvider,
+        BearerTokenProvider,
+        Credentials,
+        OAuthProvider,
+    )
+    from quackcore_async.clients import HttpClient
     from quackcore_async.config import BaseConfigProvider
     from quackcore_async.errors import ErrorKind, QuackError
     from quackcore_async.logging import LOG_LEVELS, LogLevel
@@ -21,6 +32,7 @@ if TYPE_CHECKING:
         StorageIntegrationProtocol,
     )
     from quackcore_async.registry import IntegrationRegistry
+    from quackcore_async.rest import RestIntegration
     from quackcore_async.results import AuthResult, ConfigResult, ErrorInfo, IntegrationResult
     from quackcore_async.retry import RetryPolicy
     from quackcore_async.service import BaseIntegrationService
@@ -31,24 +43,31 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LOG_LEVELS",
+    "ApiKeyProvider",
     "AuthProviderProtocol",
     "AuthResult",
+    "AwsCredentialsProvider",
     "BaseAuthProvider",
     "BaseConfigProvider",
     "BaseIntegrationService",
+    "BasicAuthProvider",
+    "BearerTokenProvider",
     "ConfigProviderProtocol",
     "ConfigResult",
     "Credentials",
     "ErrorInfo",
     "ErrorKind",
+    "HttpClient",
     "IntegrationProtocol",
     "IntegrationRegistry",
     "IntegrationResult",
     "LocalStorage",
     "LogLevel",
     "MemoryStorage",
+    "OAuthProvider",
     "ObjectStorageProtocol",
     "QuackError",
+    "RestIntegration",
     "RetryPolicy",
     "S3Config",
     "S3Storage",
@@ -61,44 +80,46 @@ __all__ = [
     "upload_many",
 ]
 
-_EXPORTS: Final = {
-    "auth": ("BaseAuthProvider", "Credentials"),
-    "config": ("BaseConfigProvider",),
-    "errors": ("ErrorKind", "QuackError"),
-    "logging": ("LOG_LEVELS", "LogLevel"),
-    "protocols": (
-        "AuthProviderProtocol",
-        "ConfigProviderProtocol",
-        "IntegrationProtocol",
-        "ObjectStorageProtocol",
-        "StorageIntegrationProtocol",
-    ),
-    "registry": ("IntegrationRegistry",),
-    "results": ("AuthResult", "ConfigResult", "ErrorInfo", "IntegrationResult"),
-    "retry": ("RetryPolicy",),
-    "service": ("BaseIntegrationService",),
-    "storage": ("LocalStorage", "MemoryStorage", "S3Config", "S3Storage"),
-    "transfer": ("delete_many", "download_many", "sync", "upload_many"),
-}
-_HOME: Final = {name: module for module, names in _EXPORTS.items() for name in names}
+if not TYPE_CHECKING:
+    _load, __dir__ = lazy_exports(
+        __name__,
+        {
+            "auth": (
+                "ApiKeyProvider",
+                "AwsCredentialsProvider",
+                "BaseAuthProvider",
+                "BasicAuthProvider",
+                "BearerTokenProvider",
+                "Credentials",
+                "OAuthProvider",
+            ),
+            "clients": ("HttpClient",),
+            "config": ("BaseConfigProvider",),
+            "errors": ("ErrorKind", "QuackError"),
+            "logging": ("LOG_LEVELS", "LogLevel"),
+            "protocols": (
+                "AuthProviderProtocol",
+                "ConfigProviderProtocol",
+                "IntegrationProtocol",
+                "ObjectStorageProtocol",
+                "StorageIntegrationProtocol",
+            ),
+            "registry": ("IntegrationRegistry",),
+            "rest": ("RestIntegration",),
+            "results": ("AuthResult", "ConfigResult", "ErrorInfo", "IntegrationResult"),
+            "retry": ("RetryPolicy",),
+            "service": ("BaseIntegrationService",),
+            "storage": ("LocalStorage", "MemoryStorage", "S3Config", "S3Storage"),
+            "transfer": ("delete_many", "download_many", "sync", "upload_many"),
+        },
+    )
 
+    def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
+        if name == "registry":
+            return import_module("quackcore_async.registry")  # which binds it here
+        if name == "__version__":
+            from importlib.metadata import version
 
-def _load(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
-    if name == "__version__":
-        from importlib.metadata import version
-
-        return version("quackcore-async")
-    if name == "registry":
-        return import_module("quackcore_async.registry")
-    if name in _HOME:
-        return getattr(import_module(f"quackcore_async.{_HOME[name]}"), name)
-    raise AttributeError(f"module 'quackcore_async' has no attribute {name!r}")
-
-
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
-    value = globals()[name] = _load(name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+            globals()[name] = version("quackcore-async")
+            return globals()[name]
+        return _load(name)

@@ -5,6 +5,7 @@ import re
 import threading
 import weakref
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, Final, NoReturn, Self, SupportsIndex
 from urllib.parse import quote, quote_plus
 
@@ -13,34 +14,46 @@ __all__ = ["MASK", "Secret", "find_secrets", "is_secret_name", "mask_mapping", "
 MASK: Final = "***"
 _MIN_SCRUBBED_LENGTH: Final = 6  # shorter values occur by chance in ordinary words
 
-_SECRET_NAME = re.compile(
-    r"pass(wd|word|phrase)?$|pwd$|secret|token$|api_?key|access_?key$|private_?key|account_?key|"
-    r"session_?key|encryption_?key|credential(s)?$|authorization$|signature$|(^|_)auth$|cookie$|dsn$",
-    re.IGNORECASE,
-)
-
-_SECTION_NAME = re.compile(r"(^|_)(auth|credentials?)$", re.IGNORECASE)
-_SCHEMES = r"basic|bearer|digest|negotiate|token|apikey|aws4-hmac-sha256"
-_QUERY_SECRETS = (
+_SCHEMES: Final = r"basic|bearer|digest|negotiate|token|apikey|aws4-hmac-sha256"
+_QUERY_SECRETS: Final = (
     r"access_token|refresh_token|id_token|client_secret|client_assertion|api[_-]?key|apikey|password|passwd|"
     r"secret|token|code|code_verifier|sig|signature|x-amz-signature|x-amz-security-token|x-amz-credential"
 )
-_PATTERNS: Final = (
-    (re.compile(r"(?<=://)[^/@\s\"']+@"), f"{MASK}@"),
-    (re.compile(rf"(?i)([?&#](?:{_QUERY_SECRETS})=)[^&\s\"'<>#]+"), rf"\g<1>{MASK}"),
-    (
-        re.compile(rf"(?i)(\bauthorization[\"']?\s*[:=]\s*[\"']?(?:(?:{_SCHEMES})\s+)?)[^\s\"',;]+"),
-        rf"\g<1>{MASK}",
-    ),
-    (re.compile(r"(?i)\b(bearer\s+)(?=[^\s\"',;]*\d)[A-Za-z0-9._~+/=-]{12,}"), rf"\g<1>{MASK}"),
-    (
-        re.compile(
-            r"(?i)([\"'](?:access_token|refresh_token|id_token|client_secret|password|api_?key|secret)[\"']"
-            r"\s*:\s*)([\"']).*?\2"
+
+
+# Compiled when first asked for: that takes longer than the rest of importing this module and the errors.
+@cache
+def _secret_names() -> re.Pattern[str]:
+    return re.compile(
+        r"pass(wd|word|phrase)?$|pwd$|secret|token$|api_?key|access_?key$|private_?key|account_?key|"
+        r"session_?key|encryption_?key|credential(s)?$|authorization$|signature$|(^|_)auth$|cookie$|dsn$",
+        re.IGNORECASE,
+    )
+
+
+@cache
+def _section_names() -> re.Pattern[str]:
+    return re.compile(r"(^|_)(auth|credentials?)$", re.IGNORECASE)
+
+
+@cache
+def _shapes() -> tuple[tuple[re.Pattern[str], str], ...]:
+    return (
+        (re.compile(r"(?<=://)[^/@\s\"']+@"), f"{MASK}@"),
+        (re.compile(rf"(?i)([?&#](?:{_QUERY_SECRETS})=)[^&\s\"'<>#]+"), rf"\g<1>{MASK}"),
+        (
+            re.compile(rf"(?i)(\bauthorization[\"']?\s*[:=]\s*[\"']?(?:(?:{_SCHEMES})\s+)?)[^\s\"',;]+"),
+            rf"\g<1>{MASK}",
         ),
-        rf"\g<1>\g<2>{MASK}\g<2>",
-    ),
-)
+        (re.compile(r"(?i)\b(bearer\s+)(?=[^\s\"',;]*\d)[A-Za-z0-9._~+/=-]{12,}"), rf"\g<1>{MASK}"),
+        (
+            re.compile(
+                r"(?i)([\"'](?:access_token|refresh_token|id_token|client_secret|password|api_?key|secret)[\"']"
+                r"\s*:\s*)([\"']).*?\2"
+            ),
+            rf"\g<1>\g<2>{MASK}\g<2>",
+        ),
+    )
 
 
 class Secret:
@@ -104,7 +117,7 @@ if hasattr(os, "register_at_fork"):
 
 def is_secret_name(name: str) -> bool:
     """Tell whether a key of this name usually holds a secret (`password`, `api_key`, `token`, ...)."""
-    return _SECRET_NAME.search(name.replace("-", "_")) is not None
+    return _secret_names().search(name.replace("-", "_")) is not None
 
 
 def find_secrets(*values: object) -> tuple[Secret, ...]:
@@ -138,7 +151,7 @@ def scrub(text: str) -> str:
         if len(value) >= _MIN_SCRUBBED_LENGTH:
             for form in {value: None, quote(value): None, quote(value, safe=""): None, quote_plus(value): None}:
                 text = text.replace(form, MASK)
-    for pattern, replacement in _PATTERNS:
+    for pattern, replacement in _shapes():
         text = pattern.sub(replacement, text)
     return text
 
@@ -154,7 +167,7 @@ def mask_mapping(data: Mapping[str, Any]) -> dict[str, Any]:
 def _masked(key: object, value: Any, *, below_secret: bool = False) -> Any:  # noqa: ANN401 - any configuration value
     named = isinstance(key, str) and is_secret_name(key)
     if isinstance(value, Mapping):
-        below = below_secret or (named and not _SECTION_NAME.search(str(key)))
+        below = below_secret or (named and not _section_names().search(str(key)))
         return {inner: _masked(inner, item, below_secret=below) for inner, item in value.items()}
     if isinstance(value, list | tuple):
         return [_masked(key, item, below_secret=below_secret) for item in value]

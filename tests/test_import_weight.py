@@ -1,6 +1,6 @@
-"""Importing the package, and asking for help, loads no heavy library."""
+"""Importing the package, and asking for help, loads no heavy library and nothing that is only needed later."""
 
-import json
+import importlib.util
 import subprocess
 import sys
 
@@ -8,12 +8,44 @@ import pytest
 
 HEAVY = {"aioboto3", "aiohttp", "botocore", "httpx", "rich", "tenacity", "typer", "yaml"}
 
+# What the import of the base classes does without, because a later call loads it.
+LATER = {
+    "anyio",
+    "quackcore_async.auth.events",
+    "quackcore_async.auth.keeper",
+    "quackcore_async.auth.login",
+    "quackcore_async.auth.paths",
+    "quackcore_async.auth.record",
+    "quackcore_async.auth.stores",
+    "quackcore_async.concurrency",
+    "quackcore_async.config.document",
+    "quackcore_async.config.inspection",
+    "quackcore_async.config.interpolation",
+    "quackcore_async.config.locations",
+    "quackcore_async.config.origins",
+    "quackcore_async.config.reasons",
+    "quackcore_async.config.sections",
+    "quackcore_async.config.source",
+    "quackcore_async.config.tracing",
+    "quackcore_async.config.validation",
+    "quackcore_async.discovery",
+    "quackcore_async.protocols.storage",
+    "quackcore_async.protocols.values",
+    "quackcore_async.registry.bringup",
+    "quackcore_async.registry.instances",
+    "quackcore_async.retry",
+    "quackcore_async.service.lifecycle",
+    "quackcore_async.service.resources",
+    "quackcore_async.storage",
+    "quackcore_async.transfer",
+}
+
 GUIDE_IMPORT = (
     "from quackcore_async import BaseIntegrationService, BaseConfigProvider, BaseAuthProvider, "
     "IntegrationResult, registry"
 )
 HELP = """
-import runpy
+import contextlib, io, runpy, sys
 sys.argv = ["quack", "--help"]
 try:
     with contextlib.redirect_stdout(io.StringIO()):
@@ -25,10 +57,10 @@ except SystemExit as stop:
 
 def loaded_by(statement: str) -> set[str]:
     """Run a statement in an interpreter of its own and return the modules that it loaded."""
-    script = f"import contextlib, io, json, sys\n{statement}\nprint(json.dumps(sorted(sys.modules)))"
+    script = f"{statement}\nimport sys\nprint(*sys.modules, sep='\\n')"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return set(json.loads(done.stdout))
+    return set(done.stdout.splitlines())
 
 
 @pytest.mark.parametrize("statement", ["import quackcore_async", GUIDE_IMPORT])
@@ -36,9 +68,18 @@ def test_import_loads_no_heavy_library(statement: str) -> None:
     assert loaded_by(statement) & HEAVY == set()
 
 
-def test_import_alone_loads_none_of_its_modules() -> None:
+def test_import_alone_loads_only_what_exports_lazily() -> None:
     own = {name for name in loaded_by("import quackcore_async") if name.startswith("quackcore_async.")}
-    assert own == set()
+    assert own == {"quackcore_async.exports"}
+
+
+def test_import_of_the_base_classes_loads_nothing_that_a_later_call_does() -> None:
+    assert loaded_by(GUIDE_IMPORT) & LATER == set()
+
+
+@pytest.mark.parametrize("module", sorted(LATER))
+def test_what_is_loaded_later_is_still_there(module: str) -> None:
+    assert importlib.util.find_spec(module) is not None
 
 
 def test_help_loads_neither_botocore_nor_httpx() -> None:

@@ -72,6 +72,19 @@ def test_root_names_are_typed_as_they_are_exported() -> None:
     assert names_under_type_checking(definitions(quackcore_async)) == set(quackcore_async.__all__)
 
 
+@pytest.mark.parametrize("package", ["auth", "config", "protocols"])
+def test_lazy_names_of_a_package_are_typed_as_they_are_exported(package: str) -> None:
+    module = importlib.import_module(f"quackcore_async.{package}")
+    imported = {
+        alias.name
+        for node in ast.walk(definitions(module))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert set(module.__all__) <= imported
+    assert set(module.__all__) <= set(dir(module))
+
+
 def test_root_all_is_sorted_and_listed_by_dir() -> None:
     assert set(quackcore_async.__all__) <= set(dir(quackcore_async))
     assert len(set(quackcore_async.__all__)) == len(quackcore_async.__all__)

@@ -1,13 +1,14 @@
-"""Logging in: credentials, where they are kept, and the base class of providers."""
+"""Logging in: credentials and where they are kept, the base class of providers, and ready providers."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 from quackcore_async.auth.base import BaseAuthProvider
 from quackcore_async.auth.credentials import Credentials
-from quackcore_async.auth.file_store import FileStore
+from quackcore_async.exports import lazy_exports
 
 if TYPE_CHECKING:
+    from quackcore_async.auth.aws import AwsCredentialsProvider
+    from quackcore_async.auth.events import RefreshEvent
     from quackcore_async.auth.oauth import (
         AuthorizationRequest,
         CallbackRefusedError,
@@ -15,33 +16,48 @@ if TYPE_CHECKING:
         OAuthProvider,
     )
     from quackcore_async.auth.static import ApiKeyProvider, BasicAuthProvider, BearerTokenProvider
+    from quackcore_async.auth.status import LoginStatus
+    from quackcore_async.auth.stores.chain import ChainStore
+    from quackcore_async.auth.stores.environment import EnvironmentStore
+    from quackcore_async.auth.stores.file import FileStore
+    from quackcore_async.auth.stores.keyring import KeyringStore
+    from quackcore_async.auth.stores.memory import MemoryStore
+    from quackcore_async.auth.stores.protocol import CredentialStore
+else:
+    __getattr__, __dir__ = lazy_exports(
+        __name__,
+        {
+            "aws": ("AwsCredentialsProvider",),
+            "events": ("RefreshEvent",),
+            "oauth": ("AuthorizationRequest", "CallbackRefusedError", "DeviceAuthorization", "OAuthProvider"),
+            "status": ("LoginStatus",),
+            "static": ("ApiKeyProvider", "BasicAuthProvider", "BearerTokenProvider"),
+            "stores.chain": ("ChainStore",),
+            "stores.environment": ("EnvironmentStore",),
+            "stores.file": ("FileStore",),
+            "stores.keyring": ("KeyringStore",),
+            "stores.memory": ("MemoryStore",),
+            "stores.protocol": ("CredentialStore",),
+        },
+    )
 
 __all__ = [
     "ApiKeyProvider",
     "AuthorizationRequest",
+    "AwsCredentialsProvider",
     "BaseAuthProvider",
     "BasicAuthProvider",
     "BearerTokenProvider",
     "CallbackRefusedError",
+    "ChainStore",
+    "CredentialStore",
     "Credentials",
     "DeviceAuthorization",
+    "EnvironmentStore",
     "FileStore",
+    "KeyringStore",
+    "LoginStatus",
+    "MemoryStore",
     "OAuthProvider",
+    "RefreshEvent",
 ]
-
-_EXPORTS: Final = {
-    "oauth": ("AuthorizationRequest", "CallbackRefusedError", "DeviceAuthorization", "OAuthProvider"),
-    "static": ("ApiKeyProvider", "BasicAuthProvider", "BearerTokenProvider"),
-}
-_HOME: Final = {name: module for module, names in _EXPORTS.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})

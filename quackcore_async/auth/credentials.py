@@ -1,15 +1,38 @@
 """`Credentials`: one login, frozen, that shows its secrets only when asked by name."""
 
+import copy
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NoReturn, Self, SupportsIndex
 
-from quackcore_async.redaction import MASK, Secret, is_secret_name
+from quackcore_async.redaction import MASK, Secret, is_secret_name, mask_mapping
 from quackcore_async.results import parse_expiry
 
 __all__ = ["Credentials"]
 
 _TOKEN_KEYS: Final = ("token", "access_token")
 _EXPIRY_KEYS: Final = ("expires_at", "expiry")
+
+
+def _scopes(value: object) -> list[str]:
+    if isinstance(value, str):
+        return value.split()
+    return [str(item) for item in value] if isinstance(value, list | tuple) else []
+
+
+class _Extra(dict[str, Any]):
+    """The rest of an answer, in which there may be more secrets: it shows itself masked and cannot be pickled."""
+
+    def __repr__(self) -> str:
+        return repr(mask_mapping(self))
+
+    def __copy__(self) -> Self:
+        return type(self)(self)
+
+    def __deepcopy__(self, memo: dict[int, Any], /) -> Self:
+        return type(self)(copy.deepcopy(dict(self), memo))
+
+    def __reduce_ex__(self, protocol: SupportsIndex, /) -> NoReturn:
+        raise TypeError("what belongs to Credentials cannot be pickled: it would be written in the clear")
 
 
 class Credentials(Mapping[str, Any]):
@@ -50,7 +73,7 @@ class Credentials(Mapping[str, Any]):
             "expires_at": parse_expiry(expires_at),
             "token_type": token_type,
             "scopes": tuple(scopes),
-            "extra": dict(extra or {}),
+            "extra": _Extra(extra or {}),
         }
         for name, value in fields.items():
             object.__setattr__(self, name, value)
@@ -61,15 +84,14 @@ class Credentials(Mapping[str, Any]):
         rest = dict(data)
         tokens = [rest.pop(key, None) for key in _TOKEN_KEYS]
         moments = [rest.pop(key, None) for key in _EXPIRY_KEYS]
-        scope = rest.pop("scope", None)
-        scopes = scope.split() if isinstance(scope, str) else rest.pop("scopes", ())
+        scopes = [*_scopes(rest.pop("scope", None)), *_scopes(rest.pop("scopes", None))]
         refresh_token = rest.pop("refresh_token", None)
         return cls(
             next((token for token in tokens if isinstance(token, str) and token), None),
             refresh_token=refresh_token if isinstance(refresh_token, str) else None,
             expires_at=next((moment for moment in moments if moment), None),
             token_type=str(rest.pop("token_type", None) or "Bearer"),
-            scopes=tuple(str(item) for item in scopes or ()),
+            scopes=tuple(dict.fromkeys(scopes)),
             extra=rest,
         )
 
@@ -102,6 +124,18 @@ class Credentials(Mapping[str, Any]):
         }
         data.update((key, value) for key, value in known.items() if value is not None)
         return data
+
+    def replaced(self, **changes: Any) -> Self:
+        """Return these credentials with some fields changed, named as in the constructor."""
+        fields = {
+            "token": self.token,
+            "refresh_token": self.refresh_token,
+            "expires_at": self.expires_at,
+            "token_type": self.token_type,
+            "scopes": self.scopes,
+            "extra": self.extra,
+        }
+        return type(self)(**{**fields, **changes})
 
     def __getitem__(self, key: str) -> Any:  # noqa: ANN401 - the members differ in type
         if key in _TOKEN_KEYS:

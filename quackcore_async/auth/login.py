@@ -1,30 +1,44 @@
-"""One login for many tasks: single flight, generations, back-off after a failed refresh."""
+"""One login for many tasks: fresh without a lock, renewed by one of them, and never by two."""
 
 import logging
 import math
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+import os
+import threading
+import weakref
+from collections.abc import Awaitable, Callable, Hashable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import anyio
-
+from quackcore_async.auth.account import Account, Grant, Outcome, Work, account_of
+from quackcore_async.auth.causes import without_secret_causes
 from quackcore_async.auth.credentials import Credentials
-from quackcore_async.concurrency import Flight, SingleFlight, protected
-from quackcore_async.errors import ContractError, LifecycleError, TimedOutError
-from quackcore_async.redaction import Secret, find_secrets
-from quackcore_async.results import AuthResult, parse_expiry, service_name
-from quackcore_async.retry import full_jitter
+from quackcore_async.auth.validity import Clocks, Moment
+from quackcore_async.concurrency import Flight
+from quackcore_async.errors import AuthError, LifecycleError, QuackError
+from quackcore_async.redaction import Secret
+from quackcore_async.results import AuthResult, result_of_exception, service_name
 
-__all__ = ["Login", "expiry_of"]
+if TYPE_CHECKING:
+    from quackcore_async.auth.events import RefreshEvent
+    from quackcore_async.auth.stores.protocol import CredentialStore
 
-SHIELD_SECONDS: Final = 15.0
-"""How long a login or a refresh goes on after its caller was cancelled, and how long a refresh may take in all."""
+__all__ = ["Lead", "Login"]
 
-_LEEWAY_SECONDS: Final = 60.0  # a token is renewed this long before it expires ...
-_LEEWAY_FRACTION: Final = 0.1  # ... but not earlier than in the last tenth of its life, or short ones never rest
-_BACKOFF_MAX_SECONDS: Final = 60.0
+_SATISFYING: Final = {
+    Work.REFRESH: frozenset({Work.REFRESH, Work.LOGIN}),
+    Work.LOGIN: frozenset({Work.LOGIN}),
+    Work.LOGOUT: frozenset({Work.LOGOUT}),
+    Work.LOAD: frozenset(Work),
+    Work.SAVE: frozenset({Work.SAVE, Work.REFRESH, Work.LOGIN}),
+}
+"""For whom the work of another task's flight is as good as its own."""
 
-Call = Callable[[], Awaitable[AuthResult]]
+Lead = Callable[[list[Outcome] | None], Awaitable[Outcome]]
+"""Does the work of a flight.
+
+It puts the outcome into the list by itself when its caller may be cancelled. It gets None when it is called from
+within a flight, whose outcome is not its own.
+"""
 
 
 class Owner(Protocol):
@@ -33,151 +47,344 @@ class Owner(Protocol):
     logger: logging.Logger
     authenticated: bool
 
+    @property
+    def interactive(self) -> bool:
+        """Whether a login waits for a person."""
+        ...
+
+    @property
+    def _shares_login(self) -> bool: ...
+
+    @property
+    def can_revoke(self) -> bool:
+        """Whether the service can be told of a logout."""
+        ...
+
     async def refresh_credentials(self) -> AuthResult:
         """Renew the login."""
         ...
 
+    def _find_store(self) -> "tuple[CredentialStore, str] | None": ...
 
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    is_login: bool
-    result: AuthResult
+    async def _authenticate(self) -> Credentials: ...
+
+    async def _refresh(self, credentials: Credentials) -> Credentials: ...
+
+    async def _revoke(self, credentials: Credentials) -> None: ...
 
 
 class Login:
-    """Runs the logins and refreshes of one provider one at a time, and shares their outcomes.
+    """What one provider knows of its login, and how its tasks come together to renew it.
 
     Args:
         owner: The provider.
-        clock: Tells the time in epoch seconds.
+        clocks: Tell the time.
+        on_refresh: Told how logins, refreshes and saves went.
+
+    Attributes:
+        generation: How often the credentials have changed.
+        grant: The current login.
+        credentials: The same as credentials, for the fast path.
+        fresh_until: Until when the fast path is open, on the monotonic clock ...
+        fresh_until_wall: ... and on the wall clock ...
+        thread: ... and in which thread.
     """
 
-    def __init__(self, owner: Owner, clock: Callable[[], float]) -> None:
-        self._owner = owner
-        self._clock = clock
-        self._flight: SingleFlight[_Outcome] = SingleFlight("this login")
-        self._failure: AuthResult | None = None
-        self._failures = 0
-        self._retry_at = 0.0
-        self._expiry: int | None = None
-        self._obtained_at = 0.0
-        self._memory: Credentials | None = None
-        self._secrets: tuple[Secret, ...] = ()
+    def __init__(
+        self, owner: Owner, clocks: Clocks, on_refresh: "Callable[[RefreshEvent], None] | None" = None
+    ) -> None:
+        self.owner = owner
+        self.clocks = clocks
+        self.on_refresh = on_refresh
+        self.foreign_secrets: tuple[Secret, ...] = ()
         self.generation = 0
+        self.grant: Grant | None = None
+        self.previous: Grant | None = None
+        self.credentials: object = None
+        self.in_background = False
+        self.is_logged_out = False
+        self.publications = 0
+        self.fresh_until = -math.inf
+        self.fresh_until_wall = -math.inf
+        self.thread = 0
+        self.needs_reload = False
+        self.refused_token: Secret | None = None
+        self.warned_of_store = False
+        self._account: Account | None = None
+        _logins.add(self)
 
-    async def authenticate(self, call: Call, *, cancellable: bool) -> AuthResult:
-        """Run one login for all who ask. It always tries, also within a back-off."""
-        if self._flight.inside is not None:
-            return await call()
-        grace = 0.0 if cancellable else SHIELD_SECONDS
+    # Where it lives.
+
+    @property
+    def account(self) -> Account:
+        """The account that this login is bound to: ask `settle` first."""
+        assert self._account is not None  # noqa: S101 - set by `settle`
+        return self._account
+
+    def settle(self) -> Account:
+        """Bind the login to the event loop of the caller, and take up what others published.
+
+        Raises:
+            LifecycleError: if it is bound to another one that still runs.
+        """
+        account = self._account
+        if account is None or not account.binding.is_here():
+            account = self._move(account)
+        if account.latest is not None and account.latest is not self.grant:
+            self.take(account.latest)
+            self.owner.authenticated = True
+        return account
+
+    def _move(self, account: Account | None) -> Account:
+        with _moving:
+            if account is not None and account.binding.is_alive():
+                raise LifecycleError(
+                    f"{self.name} belongs to another running event loop: make one for each loop", code="wrong_loop"
+                )
+            self.thread = threading.get_ident()
+            self._account = account_of(self._place(), account)
+            return self._account
+
+    def find_store(self) -> "tuple[CredentialStore, str] | None":
+        """Return the store of the provider and the key of its login there; None when memory is all it has."""
+        return self.owner._find_store()
+
+    def _place(self) -> Hashable | None:
+        found = self.find_store()
+        if found is None or not self.owner._shares_login:
+            return None
+        store, key = found
+        identity = getattr(store, "identity", None)
+        return identity(key) if callable(identity) else (id(store), key)
+
+    @property
+    def name(self) -> str:
+        """Name of the provider."""
+        return service_name(self.owner)
+
+    def is_inside(self) -> bool:
+        """Tell whether the calling task does the work of a flight."""
+        return self._account is not None and self._account.flight.inside is not None
+
+    def is_unsaved_here(self) -> bool:
+        """Tell whether this event loop has a login that could not be stored yet."""
+        account = self._account
+        return account is not None and account.unsaved is not None and account.binding.is_here()
+
+    def lock(self) -> AbstractAsyncContextManager[object]:
+        """Return what keeps other processes from the store meanwhile."""
+        found = self.find_store()
+        return nullcontext() if found is None else found[0].lock(found[1])
+
+    def after_fork(self) -> None:
+        """Look into the store before the next use: parent and child had one login."""
+        self.fresh_until = -math.inf
+        self.needs_reload = True
+        self.in_background = False
+
+    # What it knows.
+
+    def take(self, grant: Grant) -> None:
+        """Make a grant the current one."""
+        self.previous, self.grant = self.grant, grant
+        self.credentials = grant.credentials
+        self.generation += 1
+        self.refused_token = None
+        self.arm()
+
+    def publish(self, grant: Grant) -> None:
+        """Make a grant the current one of everybody who shares the login."""
+        account = self.account
+        account.latest = grant
+        account.setback.clear()
+        self.owner.authenticated = True
+        self.publications += 1
+        self.is_logged_out = False
+        self.take(grant)
+
+    def forget(self, *, for_good: bool = False) -> None:
+        """Be logged out, with all who share the login.
+
+        Args:
+            for_good: Until somebody logs in here; otherwise also until the store has a login again.
+        """
+        account = self.account
+        account.latest = account.unsaved = account.seen = None
+        account.stored = False
+        account.setback.clear()
+        for login in [login for login in _logins if login._account is account]:
+            login._drop()
+            login.is_logged_out = for_good
+
+    def _drop(self) -> None:
+        self.previous = self.grant = self.credentials = None
+        self.generation += 1
+        self.owner.authenticated = False
+        self.arm()
+
+    def arm(self) -> None:
+        """Set until when `get_credentials` may answer without thinking."""
+        grant, account = self.grant, self._account
+        if grant is None or account is None or self.needs_reload:
+            self.fresh_until = self.fresh_until_wall = -math.inf
+            return
+        now = self.clocks.now()
+        until = grant.validity.advisory
+        if account.setback.is_final:
+            until = grant.validity.mandatory
+        elif not account.setback.backoff.is_over(now.monotonic):
+            limit = grant.validity.mandatory
+            retry_at = max(account.setback.backoff.retry_at, until.monotonic)
+            until = Moment(min(retry_at, limit.monotonic), limit.wall)
+        saving = account.saving.retry_at if account.unsaved is not None else math.inf
+        self.fresh_until, self.fresh_until_wall = min(until.monotonic, saving), until.wall
+
+    # What its tasks do together.
+
+    async def join(self, work: Work, lead: Lead) -> AuthResult:
+        """Do the work of a flight, or wait for another task that does it, and return what that came to."""
+        return await self._join(lead, _SATISFYING[work], work)
+
+    async def accept(self, lead: Lead) -> AuthResult:
+        """Do work that nobody else's can stand for: keep a login that came by another way."""
+        try:
+            self.settle()
+            return (await lead(None)).result if self.is_inside() else await self._join(lead)
+        except LifecycleError as error:
+            return AuthResult.from_exception(error, service=self.name, operation=Work.LOGIN.value)
+
+    async def _join(
+        self, lead: Lead, satisfying: frozenset[Work] = frozenset(), work: Work | None = None
+    ) -> AuthResult:
+        account = self.account
+        own: list[Outcome] = []
+
+        async def fly(flight: Flight[Outcome]) -> Outcome:
+            own.append(await lead(flight.outcomes))
+            return own[0]
+
         while True:
-            outcome = await self._join(call, is_login=True, grace=grace)
-            if outcome.is_login or outcome.result.success:
-                return outcome.result
+            outcome = await account.flight.run(fly)
+            self.settle()
+            if (
+                own
+                or outcome.work in satisfying
+                or (work is Work.LOGIN and outcome.work is Work.REFRESH and outcome.result.success)
+            ):
+                return outcome.result.own_copy()
 
-    async def refresh(self, call: Call, *, rejected: int | None) -> AuthResult:
+    async def authenticate(self, lead: Lead) -> AuthResult:
+        """Run one login for all who ask. It always tries, also within a back-off."""
+        return await self._enter(Work.LOGIN, lead)
+
+    async def refresh(self, lead: Lead, *, rejected: int | None, look: Lead | None = None) -> AuthResult:
         """Run one refresh for all who ask.
 
         Args:
-            call: Talks to the service.
+            lead: Talks to the service.
             rejected: The generation that a service refused; when it is not the current one any more, the current
-                login is fresh enough.
+                login is fresh enough, and when that was renewed just now, another refresh would not help.
+            look: Takes up what the store has, for the case that another process renewed the login.
         """
-        if self._flight.inside is not None:
-            return await call()
-        if rejected is not None and rejected != self.generation:
-            return AuthResult.success_result(message="renewed meanwhile", expiry=self._expiry)
-        if self._failure is not None and 0 < self._retry_at - anyio.current_time() <= _BACKOFF_MAX_SECONDS:
-            return self._failure.own_copy()
-        return (await self._join(call, is_login=False)).result
+        return await self._enter(Work.REFRESH, lead, lambda: self._answer(rejected, look))
 
-    async def credentials(self, call: Callable[[], Awaitable[object]]) -> object:
-        """Return what the provider has, renewed once when it has expired.
-
-        Memory is always a store: a provider that has nothing, such as one without a file, gets its last login.
-        """
-        credentials = self._known(await call())
-        expiry = expiry_of(credentials, self._obtained_at) or self._expiry
-        if self._flight.inside is not None or not self.is_expired(expiry):
-            return credentials
-        renewed = await self._owner.refresh_credentials()
-        return self._known(await call()) if renewed.success else credentials
-
-    def _known(self, credentials: object) -> object:
-        self._secrets = find_secrets(credentials)
-        return credentials or self._memory
-
-    def is_expired(self, expiry: int | None) -> bool:
-        """Tell whether a token expires so soon that it is to be renewed; one of unknown expiry is not."""
-        if expiry is None:
-            return False
-        lifetime = (
-            max(expiry - self._obtained_at, 0.0) if self._obtained_at else _LEEWAY_SECONDS / _LEEWAY_FRACTION
-        )
-        return expiry - min(_LEEWAY_SECONDS, lifetime * _LEEWAY_FRACTION) <= self._clock()
-
-    async def _join(self, call: Call, *, is_login: bool, grace: float = SHIELD_SECONDS) -> _Outcome:
-        async def lead(flight: Flight[_Outcome]) -> _Outcome:
-            async def work() -> None:
-                flight.outcomes.append(_Outcome(is_login, self._settle(await call(), is_login=is_login)))
-
-            await protected(work, limit=math.inf if is_login else SHIELD_SECONDS, grace=grace)
-            if not flight.outcomes:
-                late = TimedOutError(f"{service_name(self._owner)} did not answer in time", retryable=True)
-                flight.outcomes.append(
-                    _Outcome(is_login, self._settle(AuthResult.from_exception(late), is_login=is_login))
-                )
-            return flight.outcomes[0]
-
+    async def _enter(
+        self, work: Work, lead: Lead, answer: Callable[[], Awaitable[AuthResult | None]] | None = None
+    ) -> AuthResult:
         try:
-            outcome = await self._flight.run(lead)
-        except LifecycleError as error:
-            return _Outcome(is_login, AuthResult.from_exception(error, service=service_name(self._owner)))
-        return outcome if outcome.result.success else _Outcome(outcome.is_login, outcome.result.own_copy())
-
-    def _settle(self, result: object, *, is_login: bool) -> AuthResult:
-        """Take note of how a login or a refresh went."""
-        if not isinstance(result, AuthResult):
-            label = f"{type(self._owner).__name__}.{'authenticate' if is_login else 'refresh_credentials'}"
-            result = AuthResult.from_exception(
-                ContractError(f"{label} returned {type(result).__name__}: return an AuthResult")
-            )
-        self._owner.authenticated = result.success
-        if result.success:
-            self._failure, self._failures = None, 0
-            self.generation += 1
-            self._obtained_at = self._clock()
-            self._expiry = result.expiry or expiry_of(result.content, self._obtained_at)
-            self._secrets = find_secrets(result.content)
-            self._memory = Credentials(result.token, expires_at=self._expiry) if result.token else None
-            return result
-        if not is_login:
-            self._back_off(result)
+            self.settle()
+            if self.is_inside():
+                return (await lead(None)).result
+            known = await answer() if answer else None
+            result = known if known is not None else await self.join(work, lead)
+        except QuackError as error:
+            return AuthResult.from_exception(error, service=self.name, operation=work.value)
+        if work is not Work.LOGOUT and known is None:
+            self.owner.authenticated = result.success
         return result
 
-    def _back_off(self, failure: AuthResult) -> None:
-        ceiling = min(_BACKOFF_MAX_SECONDS, 2.0**self._failures)
-        self._failure = failure
-        self._failures += 1
-        hint = failure.error_info.retry_after if failure.error_info else None
-        wait = full_jitter(ceiling) if hint is None else min(hint, _BACKOFF_MAX_SECONDS)
-        self._retry_at = anyio.current_time() + wait
+    async def log_out(self, lead: Lead) -> AuthResult:
+        """Log out, once what is under way is done."""
+        return await self._enter(Work.LOGOUT, lead)
+
+    async def _answer(self, rejected: int | None, look: Lead | None) -> AuthResult | None:
+        """Return what a refresh comes to without asking the service, where that is known."""
+        now = self.clocks.monotonic()
+        if rejected is not None and self.grant is not None:
+            age = now - self.grant.obtained.monotonic
+            guarded = age < self.grant.guard
+            if guarded and rejected == self.generation and look is not None:
+                await self.join(Work.LOAD, look)
+            if rejected != self.generation:
+                return self.success("renewed meanwhile")
+            if guarded:
+                return self._refused_again(age)
+            self.refused_token = _token(self.grant)
+        return self.account.setback.standing(now)
+
+    def _refused_again(self, age: float) -> AuthResult:
+        error = AuthError(
+            f"the service refuses a token of {self.name} that was renewed {age:.0f} seconds ago: it lacks a "
+            "permission, or is meant for something else",
+            code="unauthorized",
+        )
+        return AuthResult.from_exception(error, service=self.name, operation="refresh_credentials")
+
+    # What it says.
+
+    def success(self, message: str) -> AuthResult:
+        """Return the result of having the current login."""
+        credentials = self.grant.credentials if self.grant else None
+        return AuthResult.success_result(
+            message=f"{self.name}: {message}",
+            token=credentials.token if credentials else None,
+            expiry=credentials.expires_at if credentials else None,
+            credentials_path=getattr(self.owner, "credentials_file", None),
+        )
+
+    def failure(self, exc: Exception, operation: str) -> AuthResult:
+        """Return the result of what went wrong."""
+        return without_secret_causes(result_of_exception(AuthResult, exc, owner=self.owner, operation=operation))
+
+    def tell(self, kind: Any, result: AuthResult, *, saved: bool = False, error: AuthResult | None = None) -> None:  # noqa: ANN401 - a literal of the event
+        """Tell whoever wants to know how something went; what they do wrong is only logged."""
+        if self.on_refresh is None:
+            return
+        from quackcore_async.auth.events import RefreshEvent
+
+        reason = error or result
+        event = RefreshEvent(
+            provider=self.name,
+            kind=kind,
+            success=result.success,
+            generation=self.generation,
+            saved=saved,
+            background=self.in_background,
+            expires_at=result.expiry,
+            error=reason.error,
+            error_info=reason.error_info,
+        )
+        try:
+            self.on_refresh(event)
+        except Exception:
+            self.owner.logger.exception("on_refresh of %s failed", self.name)
 
 
-def expiry_of(credentials: object, obtained_at: float = 0.0) -> int | None:
-    """Read the expiry from what a provider returned, a mapping or an object.
-
-    Args:
-        credentials: With `expiry` or `expires_at`, or with `expires_in`, the seconds that it lives.
-        obtained_at: When it was obtained, in epoch seconds; 0 is unknown, and then `expires_in` says nothing.
-    """
-    for name in ("expiry", "expires_at"):
-        value = _member(credentials, name)
-        if value:
-            return parse_expiry(value)
-    lifetime = parse_expiry(_member(credentials, "expires_in")) if obtained_at else None
-    return None if lifetime is None else int(obtained_at) + lifetime
+def _token(grant: Grant) -> Secret | None:
+    token = grant.credentials.token if grant.credentials else None
+    return Secret(token) if token else None
 
 
-def _member(credentials: object, name: str) -> Any:  # noqa: ANN401 - the members differ in type
-    return credentials.get(name) if isinstance(credentials, Mapping) else getattr(credentials, name, None)
+_logins: Final[weakref.WeakSet[Login]] = weakref.WeakSet()
+_moving = threading.Lock()
+
+
+def _after_fork() -> None:
+    global _moving  # noqa: PLW0603 - a thread that held it does not live on in a forked child
+    _moving = threading.Lock()
+    for login in list(_logins):
+        login.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,11 +1,10 @@
 """What the base class puts around the protocol methods that a provider writes, when the class is made."""
 
-import functools
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from quackcore_async.auth.login import Login
 from quackcore_async.errors import ContractError
 from quackcore_async.protocols.core import (
     AuthProviderProtocol,
@@ -16,9 +15,25 @@ from quackcore_async.protocols.core import (
 )
 from quackcore_async.results import AuthResult
 
-__all__ = ["wrap_overrides"]
+if TYPE_CHECKING:
+    from quackcore_async.auth.keeper import Keeper
+
+__all__ = ["is_unwrapped", "unwrapped", "wrap_overrides"]
+
+MethodT = TypeVar("MethodT", bound=Callable[..., Any])
 
 _METHODS: Final = coroutine_methods(AuthProviderProtocol)
+
+
+def unwrapped(method: MethodT) -> MethodT:
+    """Mark a method of the base class that takes part in the flights by itself."""
+    method.__unwrapped__ = True  # type: ignore[attr-defined]
+    return method
+
+
+def is_unwrapped(cls: type, name: str) -> bool:
+    """Tell whether a class has the base class's own method of that name."""
+    return hasattr(inspect.getattr_static(cls, name, None), "__unwrapped__")
 
 
 def wrap_overrides(cls: type) -> None:
@@ -31,7 +46,7 @@ def wrap_overrides(cls: type) -> None:
     }
     for name in _METHODS:
         method = unguarded_method(cls, name)
-        if method is not None:
+        if method is not None and not is_unwrapped(cls, name):
             setattr(cls, name, wrappers[name](cls, method))
 
 
@@ -40,10 +55,8 @@ def _authenticate(owner: type, method: Callable[..., Any]) -> Callable[..., Awai
 
     @guards(method)
     async def authenticate(self: Any, *args: Any, **kwargs: Any) -> AuthResult:  # noqa: ANN401 - a provider
-        login: Login = self._login
-        return await login.authenticate(
-            functools.partial(guarded, self, *args, **kwargs), cancellable=self.interactive
-        )
+        keeper: Keeper = self._keeper
+        return await keeper.authenticate(partial(guarded, self, *args, **kwargs))
 
     return authenticate
 
@@ -53,8 +66,8 @@ def _refresh_credentials(owner: type, method: Callable[..., Any]) -> Callable[..
 
     @guards(method)
     async def refresh_credentials(self: Any, *args: Any, rejected: int | None = None, **kwargs: Any) -> AuthResult:  # noqa: ANN401 - a provider
-        login: Login = self._login
-        return await login.refresh(functools.partial(guarded, self, *args, **kwargs), rejected=rejected)
+        keeper: Keeper = self._keeper
+        return await keeper.refresh(partial(guarded, self, *args, **kwargs), rejected=rejected)
 
     return refresh_credentials
 
@@ -62,8 +75,8 @@ def _refresh_credentials(owner: type, method: Callable[..., Any]) -> Callable[..
 def _get_credentials(owner: type, method: Callable[..., Any]) -> Callable[..., Awaitable[object]]:
     @guards(method)
     async def get_credentials(self: Any) -> object:  # noqa: ANN401 - a provider
-        login: Login = self._login
-        return await login.credentials(lambda: _awaited(owner, method, self))
+        keeper: Keeper = self._keeper
+        return await keeper.foreign(partial(_awaited, owner, method, self))
 
     return get_credentials
 

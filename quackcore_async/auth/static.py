@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from quackcore_async.auth.base import BaseAuthProvider
 from quackcore_async.auth.credentials import Credentials
+from quackcore_async.auth.status import LoginStatus
 from quackcore_async.auth.values import checked_header_name, checked_header_value, checked_text
 from quackcore_async.errors import AuthError, InvalidConfigError
 from quackcore_async.protocols.signing import RequestSecrets
@@ -38,6 +39,10 @@ class _StaticProvider(BaseAuthProvider):
     async def save_credentials(self) -> bool:
         """Store nothing: what is configured has its place already."""
         return False
+
+    async def status(self) -> LoginStatus:
+        """Tell that the credentials are there: whether they are good, only the service knows."""
+        return LoginStatus("valid")
 
     def request_secrets(self, credentials: object) -> RequestSecrets:
         """Return the headers and the query parameters that present the credentials."""

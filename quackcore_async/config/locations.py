@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from quackcore_async.config.places import DEFAULT_CONFIG_LOCATIONS
 from quackcore_async.errors import MissingConfigError
 
 __all__ = [
@@ -21,13 +22,6 @@ __all__ = [
     "search_config",
     "using_config_file",
 ]
-
-DEFAULT_CONFIG_LOCATIONS: Final = (
-    "./config/integration_config.yaml",
-    "./quack_config.yaml",
-    "~/.quack/config.yaml",
-)
-"""Tried in this order; relative ones in the working directory, then in the project root."""
 
 SHARED_VARIABLE: Final = "QUACK_INTEGRATION_CONFIG"
 """Environment variable with the path of the configuration file of all integrations."""

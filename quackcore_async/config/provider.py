@@ -1,48 +1,33 @@
-"""`BaseConfigProvider`: what a configuration provider inherits."""
+"""`BaseConfigProvider`: what a configuration provider inherits.
+
+What only a load needs is imported when one happens, so that importing the class stays cheap.
+"""
+
+from __future__ import annotations  # they name what only a load needs
 
 import inspect
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
 
-from quackcore_async.concurrency import run_in_thread
-from quackcore_async.config.locations import DEFAULT_CONFIG_LOCATIONS, ConfigSearch, resolve_path, search_config
-from quackcore_async.config.origins import OriginMap, ValueOrigin, leaf_paths, merge_over
-from quackcore_async.config.reasons import logged_reasons
-from quackcore_async.config.sections import Section, find_section, section_names
-from quackcore_async.config.source import ConfigSource, read_source
-from quackcore_async.config.validation import check_model
-from quackcore_async.errors import ConfigError, ContractError, InvalidConfigError, MissingConfigError, QuackError
+from quackcore_async.config.places import DEFAULT_CONFIG_LOCATIONS
+from quackcore_async.errors import ContractError, InvalidConfigError, QuackError
 from quackcore_async.logging import get_logger
-from quackcore_async.protocols import ConfigProviderProtocol
-from quackcore_async.protocols.core import call_method, guard_method, unguarded_method
+from quackcore_async.protocols.core import ConfigProviderProtocol, call_method, guard_method, unguarded_method
 from quackcore_async.redaction import Secret, find_secrets, is_secret_name
 from quackcore_async.results import ConfigResult, returns_result
 
-__all__ = ["BaseConfigProvider", "TracedConfig"]
+if TYPE_CHECKING:
+    from quackcore_async.config.locations import ConfigSearch
+    from quackcore_async.config.origins import OriginMap
+    from quackcore_async.config.sections import Section
+    from quackcore_async.config.source import ConfigSource
+    from quackcore_async.config.tracing import TracedConfig
 
-
-@dataclass(frozen=True, slots=True)
-class TracedConfig:
-    """A loaded configuration, and how it came about.
-
-    Attributes:
-        content: The section, merged over the defaults and checked.
-        origins: Where each value came from, by dotted key.
-        search: The places that were looked in, and the one that decided.
-        section: The dotted name of the section in the file; None when only defaults are used.
-        message: A sentence that says all this to people.
-    """
-
-    content: dict[str, Any] = field(repr=False)
-    origins: Mapping[str, ValueOrigin]
-    search: ConfigSearch
-    section: str | None
-    message: str
+__all__ = ["BaseConfigProvider"]
 
 
 class BaseConfigProvider(ABC, ConfigProviderProtocol):
@@ -88,6 +73,8 @@ class BaseConfigProvider(ABC, ConfigProviderProtocol):
     @property
     def section_names(self) -> tuple[str, ...]:
         """The names under which the section is looked for; two of them in one file are an error."""
+        from quackcore_async.config.sections import section_names
+
         if self.section is not None:
             return section_names(self.section)
         return tuple(dict.fromkeys((*self.section_aliases, *section_names(self.name))))
@@ -111,7 +98,7 @@ class BaseConfigProvider(ABC, ConfigProviderProtocol):
 
     async def validate_config(self, config: dict[str, Any]) -> bool:
         """Tell whether the model and `collect_validation_errors` find nothing wrong with a configuration."""
-        _, errors = self._check(config, OriginMap())
+        _, errors = self._check(config)
         return not errors
 
     async def get_default_config(self) -> dict[str, Any]:
@@ -134,14 +121,15 @@ class BaseConfigProvider(ABC, ConfigProviderProtocol):
             InvalidConfigError: if the file or the values cannot be used.
             ContractError: if the provider overrides a method with something that is no coroutine.
         """
+        from quackcore_async.concurrency import run_in_thread
+        from quackcore_async.config.tracing import refusal, trace
+
         source = await run_in_thread(self._read, config_path)
         self._warn_of_override(source.search)
-        values = merge_over(await self._defaults(), source.values)
-        content, errors = await self._verdict(values, source.origins)
+        content, errors = await self._verdict(await self._over_defaults(source.values), source.origins)
         if errors:
-            raise _refusal(source, errors)
-        origins = {".".join(path): source.origins.of(path) for path in leaf_paths(content)}
-        return TracedConfig(content, origins, source.search, source.section, source.summary())
+            raise refusal(source, errors)
+        return trace(source, content)
 
     async def check_config(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Merge a configuration that the program made over the defaults, check it, and return it typed.
@@ -149,8 +137,7 @@ class BaseConfigProvider(ABC, ConfigProviderProtocol):
         Raises:
             InvalidConfigError: if it is not valid.
         """
-        values = merge_over(await self._defaults(), config)
-        content, errors = await self._verdict(values, OriginMap())
+        content, errors = await self._verdict(await self._over_defaults(config))
         if errors:
             reasons = "; ".join(errors)
             raise InvalidConfigError(f"the configuration given to {self._label} is wrong: {reasons}", errors)
@@ -163,6 +150,8 @@ class BaseConfigProvider(ABC, ConfigProviderProtocol):
 
     def _resolve_path(self, file_path: str) -> str:
         """Return `file_path` as an absolute path, with `~` and environment variables expanded."""
+        from quackcore_async.config.locations import resolve_path
+
         return resolve_path(file_path)
 
     @property
@@ -170,10 +159,15 @@ class BaseConfigProvider(ABC, ConfigProviderProtocol):
         return self.section or self.name
 
     def _find_section(self, data: Mapping[str, Any]) -> Section | None:
+        from quackcore_async.config.sections import find_section, section_names
+
         kinds = (*self.section_aliases, *section_names(self.name)) if self.section is None else None
         return find_section(data, self.section_names, kinds)
 
     def _read(self, config_path: str | None) -> ConfigSource:
+        from quackcore_async.config.locations import search_config
+        from quackcore_async.config.source import read_source
+
         search = search_config(self._label, config_path, self.DEFAULT_CONFIG_LOCATIONS)
         return read_source(
             self._label, search, self.section_names, find=self._find_section, extract=self._extracted
@@ -190,20 +184,26 @@ class BaseConfigProvider(ABC, ConfigProviderProtocol):
         if search.overridden is not None:
             self.logger.warning("%s is not read: %s goes before it", search.overridden.path, search.chosen)
 
-    async def _defaults(self) -> dict[str, Any]:
+    async def _over_defaults(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        from quackcore_async.config.origins import merge_over
+
         defaults = await call_method(self, "get_default_config")
         if not isinstance(defaults, Mapping):
             raise ContractError(f"{type(self).__name__}.get_default_config must return a dict")
-        return dict(defaults)
+        return merge_over(defaults, values)
 
-    def _keep_secrets(self, origins: OriginMap, *configs: Mapping[str, Any]) -> None:
-        variables = {name for names in origins.variables.values() for name in names if is_secret_name(name)}
+    def _keep_secrets(self, origins: OriginMap | None, *configs: Mapping[str, Any]) -> None:
+        used = origins.variables.values() if origins is not None else ()
+        variables = {name for names in used for name in names if is_secret_name(name)}
         self._secrets = find_secrets(*configs, {name: os.environ.get(name, "") for name in variables})
 
-    def _check(self, values: dict[str, Any], origins: OriginMap) -> tuple[dict[str, Any], list[str]]:
+    def _check(self, values: dict[str, Any], origins: OriginMap | None = None) -> tuple[dict[str, Any], list[str]]:
         content, errors = values, list[str]()
         if self.config_model is not None:
-            content, errors = check_model(self.config_model, values, origins)
+            from quackcore_async.config.origins import OriginMap
+            from quackcore_async.config.validation import check_model
+
+            content, errors = check_model(self.config_model, values, origins or OriginMap())
         if errors:
             return content, errors
         complaints = self.collect_validation_errors(content)
@@ -215,7 +215,9 @@ class BaseConfigProvider(ABC, ConfigProviderProtocol):
             )
         return content, complaints
 
-    async def _verdict(self, values: dict[str, Any], origins: OriginMap) -> tuple[dict[str, Any], list[str]]:
+    async def _verdict(
+        self, values: dict[str, Any], origins: OriginMap | None = None
+    ) -> tuple[dict[str, Any], list[str]]:
         """Return the checked content and every complaint, that of an overridden `validate_config` included."""
         self._keep_secrets(origins, values)
         content, errors = self._check(values, origins)
@@ -226,6 +228,8 @@ class BaseConfigProvider(ABC, ConfigProviderProtocol):
         return content, await self._complaints_of_override(content)
 
     async def _complaints_of_override(self, content: dict[str, Any]) -> list[str]:
+        from quackcore_async.config.reasons import logged_reasons
+
         override = f"{type(self).__name__}.validate_config"
         with logged_reasons(self.logger) as reasons:
             try:
@@ -237,16 +241,3 @@ class BaseConfigProvider(ABC, ConfigProviderProtocol):
                 complaint = f"{override} raised {type(exc).__name__}: {exc}"
                 raise InvalidConfigError(complaint, [complaint]) from exc
         return [] if valid else reasons or [f"{override} refused it and logged no reason"]
-
-
-def _refusal(source: ConfigSource, errors: list[str]) -> ConfigError:
-    reasons = "; ".join(errors)
-    if source.section is not None and source.document is not None:
-        return InvalidConfigError(
-            f"the configuration of {source.label} in {source.document.path} is wrong: {reasons}", errors
-        )
-    return MissingConfigError(
-        f"{source.label} is not configured, and its defaults do not suffice: {reasons}. "
-        f"Write a section `{source.names[0]}:`; {source.absence()}",
-        errors,
-    )

@@ -1,5 +1,8 @@
 """What an integration, a provider and a storage must offer."""
 
+from typing import TYPE_CHECKING
+
+from quackcore_async.exports import lazy_exports
 from quackcore_async.protocols.core import (
     AuthProviderProtocol,
     ConfigProviderProtocol,
@@ -7,18 +10,38 @@ from quackcore_async.protocols.core import (
     StorageIntegrationProtocol,
     contract_violations,
 )
-from quackcore_async.protocols.signing import RequestSecrets, RequestSigner
-from quackcore_async.protocols.storage import ByteStream, ObjectStorageProtocol
-from quackcore_async.protocols.values import (
-    DownloadResult,
-    ProgressCallback,
-    RemoteFile,
-    StorageCapabilities,
-    UploadOptions,
-    Verification,
-    nanoseconds_of,
-    remote_id_of,
-)
+
+if TYPE_CHECKING:
+    from quackcore_async.protocols.signing import RequestSecrets, RequestSigner
+    from quackcore_async.protocols.storage import ByteStream, ObjectStorageProtocol
+    from quackcore_async.protocols.values import (
+        DownloadResult,
+        ProgressCallback,
+        RemoteFile,
+        StorageCapabilities,
+        UploadOptions,
+        Verification,
+        nanoseconds_of,
+        remote_id_of,
+    )
+else:
+    __getattr__, __dir__ = lazy_exports(
+        __name__,
+        {
+            "signing": ("RequestSecrets", "RequestSigner"),
+            "storage": ("ByteStream", "ObjectStorageProtocol"),
+            "values": (
+                "DownloadResult",
+                "ProgressCallback",
+                "RemoteFile",
+                "StorageCapabilities",
+                "UploadOptions",
+                "Verification",
+                "nanoseconds_of",
+                "remote_id_of",
+            ),
+        },
+    )
 
 __all__ = [
     "AuthProviderProtocol",

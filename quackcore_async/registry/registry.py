@@ -4,17 +4,16 @@ from __future__ import annotations  # `IntegrationResult[...]` builds a pydantic
 
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Self, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeGuard, TypeVar
 
-from quackcore_async.discovery import DiscoveryReport, EntryPointInfo, discover, list_entry_points, load_module
 from quackcore_async.errors import ContractError, DuplicateIntegrationError, IntegrationNotFoundError
 from quackcore_async.logging import get_logger
 from quackcore_async.protocols.core import IntegrationProtocol, contract_violations, protocol_of
-from quackcore_async.registry.bringup import bring_up, required_names, take_down
-from quackcore_async.registry.instances import make_instances
 from quackcore_async.results import IntegrationResult
+
+if TYPE_CHECKING:
+    from quackcore_async.discovery import DiscoveryReport, EntryPointInfo
 
 __all__ = ["IntegrationRegistry"]
 
@@ -23,8 +22,7 @@ I = TypeVar("I")  # noqa: E741 - an integration of whatever type is asked for
 _IGNORED_IN_NAMES: Final = str.maketrans("", "", "-_. ")
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(NamedTuple):
     name: str
     integration: IntegrationProtocol
     origin: str
@@ -88,6 +86,8 @@ class IntegrationRegistry:
 
     def list_entry_points(self) -> tuple[EntryPointInfo, ...]:
         """List what installed distributions offer, without importing any of it."""
+        from quackcore_async.discovery import list_entry_points
+
         return list_entry_points()
 
     async def discover_integrations(self, *, timeout: float = 30.0) -> DiscoveryReport:  # noqa: ASYNC109 - of each
@@ -99,6 +99,8 @@ class IntegrationRegistry:
         Args:
             timeout: Seconds for each entry point.
         """
+        from quackcore_async.discovery import discover
+
         report = await discover(self._accept, timeout=timeout)
         for name, reason in {**report.skipped, **report.failed}.items():
             self.logger.warning("integration %s was not loaded: %s", name, reason)
@@ -116,6 +118,8 @@ class IntegrationRegistry:
         Raises:
             DiscoveryError: if the module cannot be imported.
         """
+        from quackcore_async.discovery import load_module
+
         return await load_module(
             path,
             self._accept,
@@ -135,6 +139,8 @@ class IntegrationRegistry:
             ConfigError: if the file or one of these instances cannot be used; then none is registered.
             DuplicateIntegrationError: if another integration has the name of an instance.
         """
+        from quackcore_async.registry.instances import make_instances
+
         chosen = None if names is None else {_normalized(name) for name in names}
         made = await make_instances(config_path, lambda name: chosen is None or _normalized(name) in chosen)
         for integration, origin in made:
@@ -163,6 +169,8 @@ class IntegrationRegistry:
         Returns:
             The result of each by name, in the order of registration.
         """
+        from quackcore_async.registry.bringup import bring_up  # anyio comes with it: not at import
+
         wanted = self.list_integrations() if names is None else list(names)
         chosen: dict[str, IntegrationProtocol] = {}
         missing: dict[str, IntegrationResult[Any]] = {}
@@ -188,6 +196,8 @@ class IntegrationRegistry:
         They stay registered. What fails to close is a failed result and does not keep the others open; closing
         what never came up succeeds.
         """
+        from quackcore_async.registry.bringup import take_down
+
         names = [name for name in self.list_integrations() if name not in self._up]
         names += [name for name in self._up if self.is_registered(name)]
         self._up.clear()
@@ -206,6 +216,9 @@ class IntegrationRegistry:
         return f"IntegrationRegistry({', '.join(self.list_integrations())})"
 
     def _add(self, integration: IntegrationProtocol, origin: str, *, replace: bool = False) -> None:
+        # What closes is loaded before there is anything to close: with too many files open nothing can be.
+        import quackcore_async.registry.bringup  # noqa: F401
+
         if isinstance(integration, type):
             raise ContractError(f"{integration.__name__} is a class: register an instance of it")
         complaints = list(contract_violations(integration, protocol_of(integration)))
@@ -239,6 +252,8 @@ class IntegrationRegistry:
         return accepted
 
     def _choose(self, key: str, chosen: dict[str, IntegrationProtocol]) -> None:
+        from quackcore_async.registry.bringup import required_names
+
         entry = self._entries[key]
         if entry.name in chosen:
             return

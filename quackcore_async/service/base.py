@@ -19,7 +19,6 @@ from quackcore_async.protocols.core import (
 )
 from quackcore_async.redaction import Secret, find_secrets
 from quackcore_async.results import AuthResult, IntegrationResult
-from quackcore_async.service.lifecycle import Lifecycle
 from quackcore_async.service.overrides import wrap_overrides
 from quackcore_async.service.state import IntegrationState
 
@@ -64,6 +63,8 @@ class BaseIntegrationService(IntegrationProtocol, ABC):
         *,
         config: Mapping[str, Any] | None = None,
     ) -> None:
+        from quackcore_async.service.lifecycle import Lifecycle  # anyio comes with it: not at import
+
         self.logger = get_logger(f"{type(self).__module__}.{type(self).__qualname__}", log_level)
         self.config_provider = config_provider
         self.auth_provider = auth_provider
@@ -104,6 +105,18 @@ class BaseIntegrationService(IntegrationProtocol, ABC):
         self._lifecycle.pass_base()
         await call_method(self, "_setup")
         return IntegrationResult.success_result(message=f"{self.name} is initialized")
+
+    async def load_auth_provider(self) -> AuthProviderProtocol | None:
+        """Return what logs in, as the configuration has it; nobody is asked and nothing is opened.
+
+        Raises:
+            QuackError: if the configuration cannot be used.
+        """
+        if not self._initialized:
+            failure = await self._load_config()
+            if failure is not None:
+                failure.unwrap()
+        return self.auth_provider
 
     async def is_available(self) -> bool:
         """Tell whether it is up; false for other tasks until a start is wholly done."""

@@ -5,7 +5,7 @@ from __future__ import annotations  # `IntegrationResult[...]` builds a pydantic
 import functools
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from quackcore_async.protocols.core import (
     StorageIntegrationProtocol,
@@ -15,7 +15,9 @@ from quackcore_async.protocols.core import (
     unguarded_method,
 )
 from quackcore_async.results import IntegrationResult
-from quackcore_async.service.lifecycle import Lifecycle
+
+if TYPE_CHECKING:
+    from quackcore_async.service.lifecycle import Lifecycle
 
 __all__ = ["wrap_overrides"]
 

@@ -25,12 +25,13 @@ from quackcore_async.protocols import RemoteFile, StorageCapabilities
 from quackcore_async.protocols.core import AuthProviderProtocol, ConfigProviderProtocol
 from quackcore_async.results import IntegrationResult
 from quackcore_async.retry import RetryPolicy
+from quackcore_async.service.operation import operation
 from quackcore_async.storage.base import BaseStorageIntegration
 from quackcore_async.storage.files import DownloadTarget, SourceFile
 from quackcore_async.storage.hooks import Pages, Write
 from quackcore_async.storage.names import base_name, folder_entry
-from quackcore_async.storage.operation import operation
 from quackcore_async.storage.s3_config import S3Config, S3ConfigProvider
+from quackcore_async.storage.s3_login import with_login
 from quackcore_async.storage.streams import Reader
 
 __all__ = ["S3Config", "S3ConfigProvider", "S3Storage"]
@@ -47,7 +48,8 @@ class S3Storage(BaseStorageIntegration):
 
     Args:
         config_provider: Loads and checks the configuration; None reads the section.
-        auth_provider: Not needed.
+        auth_provider: Gives the keys or the profile, such as an `AwsCredentialsProvider`; None, or one that has
+            neither, leaves it to the configuration and to the ways of the AWS tools.
         config_path: File to load the configuration from; None looks in the usual places.
         log_level: Level of `self.logger`, as a number or a name; None leaves it alone.
         name: Name of this instance, and of its section in a configuration.
@@ -129,7 +131,8 @@ class S3Storage(BaseStorageIntegration):
 
     async def _setup(self) -> None:
         config = S3Config.model_validate(self.config or {})
-        client = S3Client(config.settings(), retry=self._retry, session=self._session, client=self._given_client)
+        settings = await with_login(config.settings(), self.auth_provider)
+        client = S3Client(settings, retry=self._retry, session=self._session, client=self._given_client)
         await self._exit_stack.enter_async_context(client)
         await client.head_bucket(config.bucket_name)
         self._opened = config, client

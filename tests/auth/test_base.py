@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import stat
 from pathlib import Path
 from typing import Any
@@ -356,6 +357,7 @@ async def test_a_login_that_cannot_be_stored_is_published_and_saved_later():
 
     class Hindered(Hooked):
         async def _authenticate(self) -> Credentials:
+            shutil.rmtree(folder)
             folder.write_text("a file where the folder should be")
             return await super()._authenticate()
 

@@ -59,3 +59,24 @@ def test_it_is_frozen():
         credentials.expires_at = 3
     with pytest.raises(AttributeError, match="frozen"):
         del credentials.scopes
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ({"scope": "read write"}, ("read", "write")),
+        ({"scopes": ["read", "write"]}, ("read", "write")),
+        ({"scope": "read", "scopes": ["read", "write"]}, ("read", "write")),
+        ({"scopes": "read write"}, ("read", "write")),
+        ({"scope": None, "scopes": True}, ()),
+        ({"scope": 5, "scopes": {"a": 1}}, ()),
+    ],
+)
+def test_scopes_are_read_in_every_form(data, expected):
+    assert Credentials.from_mapping({"token": "t", **data}).scopes == expected
+
+
+def test_some_fields_can_be_replaced():
+    credentials = Credentials("t", refresh_token="r", expires_at=9, scopes=("a",), extra={"x": 1})
+    assert credentials.replaced() == credentials
+    assert credentials.replaced(token="u").to_mapping() == {**credentials.to_mapping(), "access_token": "u"}

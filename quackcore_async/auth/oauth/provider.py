@@ -159,8 +159,8 @@ class OAuthProvider(BaseAuthProvider):
         self.revocation_url = revocation_url
         self.issuer = issuer
         self._allow_insecure = allow_insecure
-        self._authorization_handler = authorization_handler or open_browser
-        self._device_handler = device_handler or show_device_code
+        self.authorization_handler = authorization_handler or open_browser
+        self.device_handler = device_handler or show_device_code
         self._client_auth = client_auth
         self._key = (
             SigningKey(private_key, key_id=key_id, algorithm=signing_alg) if private_key is not None else None
@@ -239,15 +239,6 @@ class OAuthProvider(BaseAuthProvider):
             request = AuthorizationRequest.from_mapping(request)
         return await self._take_up(await self.redeem_callback(callback, request))
 
-    async def _take_up(self, credentials: Credentials) -> AuthResult:
-        """Store and publish credentials that came by another way than `authenticate`, as one login."""
-
-        @returns_result(AuthResult)
-        async def accept(_owner: OAuthProvider) -> AuthResult:
-            return await self._accept(credentials, "logged in")
-
-        return await self._login.authenticate(lambda: accept(self), cancellable=False)
-
     async def _authenticate(self) -> Credentials:
         self._check()
         async with self._conversation() as conversation:
@@ -259,7 +250,7 @@ class OAuthProvider(BaseAuthProvider):
                 self.redirect_uri,
                 start=lambda redirect_uri: self._request(conversation.addresses, redirect_uri),
                 read=self._read,
-                handler=self._authorization_handler,
+                handler=self.authorization_handler,
                 patience=self._login_timeout,
             )
             return await self._redeem(conversation, request, answer)
@@ -297,7 +288,7 @@ class OAuthProvider(BaseAuthProvider):
             return await poll_for_token(conversation, authorization, self._token_params)
 
         async def show() -> None:
-            await ask(self._device_handler, authorization)
+            await ask(self.device_handler, authorization)
 
         outcome = await first_of(poll, show)
         assert outcome is not None  # noqa: S101 - `poll` returns or raises

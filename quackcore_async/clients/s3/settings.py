@@ -54,7 +54,7 @@ class S3Settings:
     endpoint_url: str | None = None
     profile: str | None = None
     keys: S3Keys | None = None
-    keys_provider: Callable[[], Awaitable[S3Keys]] | None = field(default=None, repr=False)
+    keys_provider: Callable[[], Awaitable[S3Keys | None]] | None = field(default=None, repr=False)
     addressing_style: Literal["auto", "path", "virtual"] = "auto"
     verify_tls: bool | str = True
     connect_timeout: float = 10.0

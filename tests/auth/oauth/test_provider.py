@@ -148,13 +148,13 @@ async def test_a_busy_port_is_named(provide):
 async def test_the_port_is_free_again_after_the_login(provide):
     provider = provide()
     ports = []
-    original = provider._authorization_handler
+    original = provider.authorization_handler
 
     async def handler(url: str) -> None:
         ports.append(int(url.partition("127.0.0.1%3A")[2].partition("%2F")[0]))
         await original(url)
 
-    provider._authorization_handler = handler
+    provider.authorization_handler = handler
     assert (await provider.authenticate()).success
     async with await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=ports[0]):
         pass

@@ -1,0 +1,144 @@
+"""A login and its store: it is stored first and published then, and what could not be stored is stored later."""
+
+from contextlib import nullcontext
+
+from quackcore_async.auth.account import Grant, Outcome, Work
+from quackcore_async.auth.granting import grant_of, guard_of, news, take_stored, tokens_of
+from quackcore_async.auth.login import Login
+from quackcore_async.auth.record import StoredLogin
+from quackcore_async.results import AuthResult
+
+__all__ = ["adopt", "is_stored", "keep", "load", "mark_revoked", "read", "save_again"]
+
+
+async def read(login: Login) -> StoredLogin | None:
+    """Return what the store has; None when it has nothing, or there is no store.
+
+    Raises:
+        QuackError: if the store cannot be read.
+    """
+    found = login.find_store()
+    if found is None:
+        return None
+    data = await found[0].load(found[1])
+    stored = None if data is None else StoredLogin.from_mapping(data)
+    if stored is None or stored.is_empty():
+        return None
+    login.account.stored = True
+    return stored
+
+
+async def adopt(login: Login, stored: StoredLogin) -> Outcome:
+    """Publish what another process or program stored, in place of asking the service."""
+    login.publish(grant_of(login, stored, guard=guard_of(login)))
+    login.account.unsaved = None
+    login.account.seen = tokens_of(stored.credentials)
+    result = login.success("renewed by another process")
+    login.tell("adopt", result, saved=True)
+    return Outcome(Work.REFRESH, result)
+
+
+async def keep(login: Login, grant: Grant, work: Work, message: str, *, lock: bool = False) -> Outcome:
+    """Store a grant first, publish it then: what other tasks see is on the disk already, or is saved again later.
+
+    Args:
+        login: The login.
+        grant: What the service issued.
+        work: What obtained it.
+        message: What the result says.
+        lock: Whether the store is to be locked for it: the caller has not.
+    """
+    unsaved = await _write(login, grant, lock=lock)
+    login.publish(grant)
+    result = login.success(message)
+    login.tell(work.value, result, saved=is_stored(login), error=unsaved)
+    return Outcome(work, result)
+
+
+async def _write(login: Login, grant: Grant, *, lock: bool = False) -> AuthResult | None:
+    """Store a grant; when that fails, remember to do it later and return why."""
+    account = login.account
+    found = login.find_store()
+    if found is None or grant.credentials is None:
+        return None
+    stored = StoredLogin(grant.credentials, grant.generation, grant.obtained.wall)
+    try:
+        async with login.lock() if lock else nullcontext():
+            kept = await found[0].save(found[1], stored.to_mapping())
+    except Exception as exc:  # noqa: BLE001 - a login that could not be stored is still a login
+        failure = login.failure(exc, "save_credentials")
+        login.owner.logger.warning("the login of %s could not be stored: %s", login.name, failure.error)
+        if account.unsaved is not None:  # the first time it is tried again at once
+            account.saving.note_failure(login.clocks.monotonic())
+        account.unsaved = grant
+        return failure
+    account.unsaved = None
+    account.saving.note_success()
+    if kept:
+        account.stored = True
+        account.seen = tokens_of(grant.credentials)
+    if not kept and not login.warned_of_store:
+        login.warned_of_store = True
+        login.owner.logger.warning(
+            "the store of %s is read-only: its login is renewed in memory and lost with this process", login.name
+        )
+    return None
+
+
+def is_stored(login: Login) -> bool:
+    """Tell whether the store had the current login when it was last read or written."""
+    grant = login.grant
+    return (
+        grant is not None and grant.credentials is not None and login.account.seen == tokens_of(grant.credentials)
+    )
+
+
+async def mark_revoked(login: Login, stored: StoredLogin | None) -> None:
+    """Note in the store that the service called the login off. It stays there, for people to look at."""
+    found = login.find_store()
+    if found is None or stored is None or stored.revoked_at is not None:
+        return
+    marked = stored._replace(revoked_at=login.clocks.wall())
+    try:
+        await found[0].save(found[1], marked.to_mapping())
+    except Exception as exc:  # noqa: BLE001 - the mark saves a request, no more
+        login.owner.logger.warning("the login of %s could not be marked as called off: %s", login.name, exc)
+
+
+async def load(login: Login, _outcomes: list[Outcome] | None) -> Outcome:
+    """Take up what the store has."""
+    try:
+        stored = news(login, await read(login))
+        if stored is not None:
+            take_stored(login, stored)
+        login.needs_reload = False
+        login.arm()
+    except Exception as exc:  # noqa: BLE001 - every task that waits gets it
+        return Outcome(Work.LOAD, login.failure(exc, "get_credentials"))
+    return Outcome(Work.LOAD, AuthResult.success_result())
+
+
+async def save_again(login: Login, _outcomes: list[Outcome] | None) -> Outcome:
+    """Store the current login, unless somebody stored a newer one meanwhile."""
+    account = login.account
+    grant = account.unsaved or login.grant
+    if grant is None or grant.credentials is None or login.find_store() is None:
+        return Outcome(Work.SAVE, AuthResult.error_result("there is no login to store, or nowhere to store it"))
+    try:
+        async with login.lock():
+            failure = await _save(login, grant)
+    except Exception as exc:  # noqa: BLE001 - tried again later
+        failure = login.failure(exc, "save_credentials")
+        account.saving.note_failure(login.clocks.monotonic())
+    login.arm()
+    result = failure or login.success("stored")
+    login.tell("save", result, saved=failure is None)
+    return Outcome(Work.SAVE, result)
+
+
+async def _save(login: Login, grant: Grant) -> AuthResult | None:
+    stored = news(login, await read(login))
+    if stored is not None:
+        take_stored(login, stored)
+        return None
+    return await _write(login, grant)
