@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from quackcore_async.auth.oauth.client_authentication import Client
 from quackcore_async.auth.oauth.refusals import refusal_of
 from quackcore_async.auth.oauth.settings import Addresses
-from quackcore_async.concurrency import run_in_thread, shielded
+from quackcore_async.concurrency import shielded
 from quackcore_async.errors import ConnectFailedError, QuackError
 from quackcore_async.redaction import Secret, is_secret_name
 from quackcore_async.retry import RetryPolicy
@@ -40,7 +40,7 @@ async def open_wire(given: "Wire | None") -> AsyncIterator["Wire"]:
         return
     from quackcore_async.transport.wire import Wire
 
-    wire = await run_in_thread(Wire)  # reading the certificates takes a while
+    wire = Wire()
     try:
         yield wire
     finally:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from quackcore_async.auth.base import BaseAuthProvider
@@ -45,10 +46,13 @@ from quackcore_async.transport.exchange import Answer
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+    from quackcore_async.auth.events import RefreshEvent
+    from quackcore_async.auth.stores.protocol import CredentialStore
     from quackcore_async.transport.wire import Wire
 
 __all__ = ["OAuthProvider"]
 
+DEFAULT_NAME: Final = "OAuth"
 DEFAULT_REDIRECT_URI: Final = "http://localhost:8080/callback"
 LOGIN_SECONDS: Final = 300.0
 """How long a person has at the default."""
@@ -99,7 +103,11 @@ class OAuthProvider(BaseAuthProvider):
         timeout: Seconds for one request to the server.
         wire: Sends the requests; None opens connections for each conversation and closes them after it.
         store: Where the login is kept instead of a file; None leaves that to `credentials_file`.
+        store_key: Under which key `store` has it. None takes the name; a provider that was given none takes a key
+            made from the server, the client and the scope, so that two of them do not share a login.
         clock: Tells the time in epoch seconds.
+        monotonic: Tells the time in seconds from anywhere, and is never set.
+        on_refresh: Told how each login, refresh and save went; it must not block.
 
     Attributes:
         client_id: As given, as are `auth_url`, `token_url`, `redirect_uri`, `scope`, `flow` and `issuer`.
@@ -119,7 +127,7 @@ class OAuthProvider(BaseAuthProvider):
         credentials_file: str | None = None,
         log_level: int | str | None = None,
         *,
-        name: str = "OAuth",
+        name: str = DEFAULT_NAME,
         flow: Flow = "authorization_code",
         authorization_handler: AuthorizationHandler | None = None,
         device_handler: DeviceHandler | None = None,
@@ -140,11 +148,21 @@ class OAuthProvider(BaseAuthProvider):
         login_timeout: float = LOGIN_SECONDS,
         timeout: float = 10.0,
         wire: "Wire | None" = None,
-        store: Any = None,  # noqa: ANN401 - the base class says what it takes
+        store: "CredentialStore | None" = None,
+        store_key: str | None = None,
         clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        on_refresh: "Callable[[RefreshEvent], None] | None" = None,
     ) -> None:
-        kept: dict[str, Any] = {} if store is None else {"store": store}
-        super().__init__(credentials_file, log_level, clock=clock, **kept)
+        super().__init__(
+            credentials_file,
+            log_level,
+            store=store,
+            store_key=store_key,
+            clock=clock,
+            monotonic=monotonic,
+            on_refresh=on_refresh,
+        )
         if flow not in FLOWS:
             raise InvalidConfigError(f"flow is none of {', '.join(FLOWS)}")
         self._name = name
@@ -172,13 +190,24 @@ class OAuthProvider(BaseAuthProvider):
         self._login_timeout = login_timeout
         self._server = Server(wire, allowed_origins, timeout)
         self._used = UsedStates()
-        object.__setattr__(self, "interactive", flow != "client_credentials")  # of the class in the base
         self._check()
+        if store is not None and store_key is None and name == DEFAULT_NAME:
+            self._store_key = self._key_of_login()
 
     @property
     def name(self) -> str:
         """Name of the provider."""
         return self._name
+
+    @property
+    def interactive(self) -> bool:  # type: ignore[override]  # it depends on the flow, not on the class
+        """Whether a login waits for a person."""
+        return self.flow != "client_credentials"
+
+    @property
+    def can_revoke(self) -> bool:
+        """Whether `logout` can tell the server; it may turn out that an issuer has no place for that."""
+        return bool(self.revocation_url or self.issuer)
 
     @property
     def client_secret(self) -> str:
@@ -273,7 +302,7 @@ class OAuthProvider(BaseAuthProvider):
         async with self._conversation() as conversation:
             if conversation.addresses.find("revocation_url") is None:
                 raise AuthError(
-                    f"{self.name} knows no revocation endpoint: the tokens stay valid until they expire",
+                    f"{self.name} knows no revocation endpoint: its tokens hold until they expire",
                     kind=ErrorKind.UNSUPPORTED,
                     code="no_revocation",
                 )
@@ -331,6 +360,10 @@ class OAuthProvider(BaseAuthProvider):
             metadata = self._server.metadata
             method = "basic" if metadata and metadata.takes_secret_in_header_only() else "post"
         return Client(self.client_id, method, self._client_secret, self._key, self._clock)
+
+    def _key_of_login(self) -> str:
+        parts = (self.issuer or self.token_url, self.client_id, *sorted(self.scope.split()))
+        return f"{DEFAULT_NAME.lower()}-{sha256(' '.join(parts).encode()).hexdigest()[:16]}"
 
     def _addresses(self) -> Addresses:
         urls = {name: getattr(self, name) for name in ("auth_url", "token_url", "device_url", "revocation_url")}

@@ -16,6 +16,7 @@ from quackcore_async.auth import (
     BaseAuthProvider,
     CallbackRefusedError,
     Credentials,
+    MemoryStore,
     OAuthProvider,
 )
 from quackcore_async.errors import AuthError, ErrorKind, InvalidConfigError, QuackError
@@ -274,6 +275,24 @@ async def test_an_expired_login_is_renewed_when_it_is_taken_up(authorization_ser
     assert result.success
     assert len(authorization_server.grants("refresh_token")) == 1
     assert json.loads(path.read_text())["access_token"] == result.token
+
+
+async def test_providers_without_a_name_do_not_share_a_login_in_one_store(provide):
+    store = MemoryStore()
+    first = provide(store=store, flow="client_credentials", scope="read")
+    again = provide(store=store, flow="client_credentials", scope="read")
+    other = provide(store=store, flow="client_credentials", scope="write")
+    token = (await first.authenticate()).token
+    assert (await again.authenticate()).token == token
+    assert (await other.authenticate()).token != token
+
+
+async def test_a_name_or_a_key_says_which_login_is_meant(provide):
+    store = MemoryStore()
+    named = provide(store=store, flow="client_credentials", name="billing", scope="read")
+    token = (await named.authenticate()).token
+    keyed = provide(store=store, flow="client_credentials", store_key="billing", scope="write")
+    assert (await keyed.authenticate()).token == token
 
 
 # The two halves.

@@ -175,6 +175,7 @@ async def test_a_connection_that_breaks_after_the_form_was_sent_is_not_tried_aga
     authorization_server.scripted = [Answer(hang_up=True)] * 2
     result = await provider.refresh_credentials()
     assert not result.success
+    assert result.error_info.indeterminate is True
     assert len(authorization_server.scripted) == 1
 
 

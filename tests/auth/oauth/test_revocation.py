@@ -6,7 +6,7 @@ import pytest
 
 from quackcore_async.auth import Credentials
 from quackcore_async.errors import ErrorKind, QuackError
-from tests.servers.authorization import AuthorizationServer, json_answer
+from tests.servers.authorization import Answer, AuthorizationServer, json_answer
 
 
 async def test_the_refresh_token_is_revoked_before_the_access_token(authorization_server, provide):
@@ -59,3 +59,35 @@ async def test_a_server_without_a_place_for_it_is_named(provide):
         await provide(revocation_url="")._revoke(Credentials("t0ken"))
     assert caught.value.kind is ErrorKind.UNSUPPORTED
     assert caught.value.code == "no_revocation"
+
+
+async def test_logging_out_revokes_and_forgets(authorization_server, provide, tmp_path):
+    path = tmp_path / "login.json"
+    provider = provide(credentials_file=str(path))
+    await provider.authenticate()
+    result = await provider.logout()
+    assert result.success
+    assert result.content == {"revoked": True, "deleted": True}
+    assert authorization_server.valid == set()
+    assert not path.exists()
+    assert await provider.get_credentials() is None
+
+
+async def test_logging_out_succeeds_here_when_the_server_is_down(authorization_server, provide, monkeypatch):
+    provider = provide()
+    await provider.authenticate()
+    monkeypatch.setattr(authorization_server, "_revoke", lambda _form: Answer(500))
+    result = await provider.logout()
+    assert result.success
+    assert result.content["revoked"] is False
+    assert "could not be told" in result.message
+    assert await provider.get_credentials() is None
+
+
+async def test_logging_out_without_a_place_for_it_says_nothing_of_it(authorization_server, provide):
+    provider = provide(revocation_url="")
+    assert provider.can_revoke is False
+    await provider.authenticate()
+    result = await provider.logout()
+    assert result.success
+    assert "could not be told" not in result.message

@@ -80,9 +80,6 @@ WRONG = {
 }
 
 
-@pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning"
-)  # httpcore, left in mid-answer on trio
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG.keys())
 async def test_a_wrong_answer_is_an_error_and_the_old_login_stays(authorization_server, provide, wrong):
     provider = provide()
@@ -102,9 +99,6 @@ async def test_a_wrong_answer_is_an_error_and_the_old_login_stays(authorization_
         assert "html" not in shown
 
 
-@pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning"
-)  # httpcore, left in mid-answer on trio
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG.keys())
 async def test_a_wrong_answer_is_no_login(authorization_server, provide, wrong):
     provider = provide(flow="client_credentials")
