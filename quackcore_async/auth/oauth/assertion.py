@@ -55,8 +55,7 @@ class SigningKey:
             raise InvalidConfigError(f"signing_alg is none of {', '.join(sorted(ALGORITHMS))}")
         self.key_id = key_id
         self.algorithm = algorithm
-        self._path = Path(source) if isinstance(source, os.PathLike) else None
-        self._text = None if self._path else Secret(_text_of(source))
+        self._source = Path(source) if isinstance(source, os.PathLike) else Secret(_text_of(source))
 
     def __repr__(self) -> str:
         return f"SigningKey(key_id={self.key_id!r}, algorithm={self.algorithm!r})"
@@ -86,7 +85,7 @@ class SigningKey:
         from joserfc.errors import JoseError
         from joserfc.jwk import OctKey, import_key
 
-        text = self._text.reveal() if self._text else _read_private(self._path)
+        text = self._source.reveal() if isinstance(self._source, Secret) else _read_private(self._source)
         try:
             key = import_key(json.loads(text)) if text.lstrip().startswith("{") else _import_pem(text)
         except (JoseError, ValueError, TypeError, KeyError):
@@ -153,9 +152,7 @@ def _text_of(source: object) -> str:
     return source
 
 
-def _read_private(path: Path | None) -> str:
-    if path is None:
-        raise InvalidConfigError("private_key is missing")
+def _read_private(path: Path) -> str:
     try:
         with os.fdopen(os.open(path, _OPEN_FLAGS), "rb") as file:
             status = os.fstat(file.fileno())

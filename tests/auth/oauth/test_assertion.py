@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
+from pydantic import SecretStr
 
 from quackcore_async.auth import OAuthProvider
 from quackcore_async.auth.oauth.assertion import ALGORITHMS, SigningKey, signed_assertion
 from quackcore_async.errors import ErrorKind, InvalidConfigError
+from quackcore_async.redaction import Secret
 from tests.servers.authorization import Client
 
 RSA = RSAKey.generate_key(2048)
@@ -130,6 +132,16 @@ def test_a_key_is_text_or_a_mapping_or_a_path(source):
         SigningKey(source)
 
 
+@pytest.mark.parametrize("wrapped", [Secret(pem(P256)), SecretStr(pem(P256))])
+def test_a_wrapped_key_is_taken(wrapped):
+    assert SigningKey(wrapped).sign({"iss": "me"})
+
+
+def test_a_curve_without_a_usual_signature_needs_one_to_be_named():
+    with pytest.raises(InvalidConfigError, match="pass signing_alg"):
+        SigningKey(pem(OKPKey.generate_key("Ed448"))).sign({"iss": "me"})
+
+
 @pytest.fixture
 def key_file(tmp_path):
     path = tmp_path / "key.pem"
@@ -162,6 +174,12 @@ def test_a_link_is_refused(key_file, tmp_path):
 def test_a_file_with_several_names_is_refused(key_file, tmp_path):
     (tmp_path / "other").hardlink_to(key_file)
     with pytest.raises(InvalidConfigError, match="not a regular file with one name"):
+        use(key_file)
+
+
+def test_a_file_of_another_user_is_refused(key_file, monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(InvalidConfigError, match="belongs to another user"):
         use(key_file)
 
 

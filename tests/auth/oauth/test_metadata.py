@@ -9,8 +9,9 @@ import pytest
 from quackcore_async.auth import OAuthProvider
 from quackcore_async.auth.oauth.metadata import Metadata, metadata_urls
 from quackcore_async.errors import AuthError, ErrorKind, QuackError
+from quackcore_async.retry import RetryPolicy
 from tests.auth.oauth.conftest import browser
-from tests.servers.authorization import OMIT, AuthorizationServer
+from tests.servers.authorization import OMIT, Answer, AuthorizationServer, html_answer
 
 
 def discovering(server: AuthorizationServer, **options: Any) -> OAuthProvider:
@@ -183,3 +184,29 @@ async def test_a_server_that_is_down_is_asked_again_next_time(authorization_serv
     assert caught.value.retryable is True
     provider.issuer = issuer
     assert await provider.authorization_url()
+
+
+async def test_a_page_for_people_is_passed_by(authorization_server, monkeypatch):
+    original = authorization_server._describe
+
+    def describe(endpoint: str) -> Answer:
+        return html_answer() if "oauth-authorization-server" in endpoint else original(endpoint)
+
+    authorization_server.metadata = {"_oidc": True}
+    monkeypatch.setattr(authorization_server, "_describe", describe)
+    assert await discovering(authorization_server).authorization_url()
+
+
+async def test_a_server_in_trouble_is_asked_again_before_it_is_given_up(authorization_server, monkeypatch):
+    monkeypatch.setattr(RetryPolicy, "wait_before", lambda *_: 0.0)
+    original = authorization_server._describe
+    answers = [html_answer(503), html_answer(502)]
+    monkeypatch.setattr(
+        authorization_server, "_describe", lambda endpoint: answers.pop(0) if answers else original(endpoint)
+    )
+    assert await discovering(authorization_server).authorization_url()
+    answers += [html_answer(503)] * 3
+    with pytest.raises(QuackError) as caught:
+        await discovering(authorization_server).authorization_url()
+    assert caught.value.status_code == 503
+    assert caught.value.retryable is True

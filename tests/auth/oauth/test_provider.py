@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 import anyio.to_thread
+import httpx
 import pytest
 from pydantic import SecretStr
 
@@ -112,6 +113,12 @@ async def test_a_handler_that_returns_nothing_without_a_listener_ends_the_login(
 async def test_a_handler_that_returns_something_odd_is_named(provide):
     result = await provide(authorization_handler=lambda _url: 42).authenticate()
     assert "authorization_handler returned int" in result.error
+
+
+@pytest.mark.parametrize("code", ["c\u00f6de", "co\nde", "co\x1bde"])
+async def test_a_code_that_no_server_issues_is_refused(provide, code):
+    result = await provide(authorization_handler=lambda _url: code).authenticate()
+    assert result.error_info.code == "callback_refused"
 
 
 async def test_a_handler_that_fails_ends_the_login(provide):
@@ -580,3 +587,47 @@ async def test_a_refusal_is_an_error_with_a_name(provide):
     request = await provider.authorization_url()
     with pytest.raises(AuthError, match="access_denied"):
         await provider.redeem_callback({"error": "access_denied", "state": request.state}, request)
+
+
+# Living long.
+
+
+async def test_a_token_family_survives_many_refreshes_by_many_callers(authorization_server, provide, clock):
+    provider = provide()
+    await provider.authenticate()
+    for _ in range(20):
+        clock.now += 4000
+        async with anyio.create_task_group() as group:
+            for _ in range(20):
+                group.start_soon(provider.get_credentials)
+    assert len(authorization_server.grants("refresh_token")) == 20
+    credentials: Any = await provider.get_credentials()
+    assert authorization_server.valid == {credentials.token}
+    assert authorization_server.largest_crowd == 1
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_any_transport_of_httpx_may_be_the_wire(anyio_backend):
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.url == "https://idp.example/token"
+        return httpx.Response(200, json={"access_token": "t0ken", "token_type": "bearer"})
+
+    provider = OAuthProvider(
+        "id",
+        "secret",
+        token_url="https://idp.example/token",
+        flow="client_credentials",
+        wire=httpx.MockTransport(answer),
+    )
+    assert (await provider.authenticate()).token == "t0ken"
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_one_provider_serves_event_loops_one_after_the_other(authorization_server, provide, backend):
+    provider = provide(issuer=authorization_server.issuer)
+
+    async def log_in_and_refresh() -> list[bool]:
+        return [(await provider.authenticate()).success, (await provider.refresh_credentials()).success]
+
+    for _ in range(3):
+        assert anyio.run(log_in_and_refresh, backend=backend) == [True, True]
