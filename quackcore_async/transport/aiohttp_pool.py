@@ -1,6 +1,8 @@
 """The connections on asyncio: aiohttp's, by way of httpx-aiohttp."""
 
 import ssl
+import threading
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any, Final
@@ -120,20 +122,22 @@ class AiohttpPool(AiohttpTransport):
                 **_through(proxy),
             )
         except Exception as exc:  # noqa: BLE001 - aiohttp raises much, and raw errors of Python too
-            raise _true(exc)  # noqa: B904 - it has the cause that may be shown
+            raise _true(exc, request)  # noqa: B904 - it has the cause that may be shown
         extensions: dict[str, Any] = {"http_version": f"HTTP/{_version(response)}".encode("ascii")}
         if response.reason:
             extensions["reason_phrase"] = response.reason.encode("utf-8", "surrogateescape")
         return httpx.Response(
-            response.status, headers=response.raw_headers, stream=_Body(response), extensions=extensions
+            response.status, headers=response.raw_headers, stream=_Body(response, request), extensions=extensions
         )
 
 
 class _Body(httpx.AsyncByteStream):
     """The body of an answer, in pieces as they come in."""
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, request: httpx.Request) -> None:
         self._response = response
+        self._request = request
+        self._thread = threading.get_ident()
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -142,7 +146,7 @@ class _Body(httpx.AsyncByteStream):
         try:
             piece = await self._response.content.readany()
         except Exception as exc:  # noqa: BLE001 - aiohttp raises much, and raw errors of Python too
-            raise _true(exc)  # noqa: B904 - it has the cause that may be shown
+            raise _true(exc, self._request)  # noqa: B904 - it has the cause that may be shown
         if not piece:
             raise StopAsyncIteration
         return piece
@@ -151,11 +155,20 @@ class _Body(httpx.AsyncByteStream):
         self._response.release()
         await self._response.wait_for_close()
 
+    def __del__(self) -> None:
+        # The stream of a body that goes on coming in keeps aiohttp's own response alive.
+        if self._thread == threading.get_ident():
+            self._response.release()
 
-def _true(exc: Exception) -> Exception:
+
+def _true(exc: Exception, request: httpx.Request) -> Exception:
     if isinstance(exc, _BrokenConnectionError) and isinstance(exc.__cause__, Exception):
         exc = exc.__cause__
-    return httpx_error(exc) or exc
+    error = httpx_error(exc)
+    if error is None:
+        return exc
+    error.request = request
+    return error
 
 
 def _headers(request: httpx.Request, body: object, proxy: httpx.Proxy | None) -> list[tuple[str, str]]:
@@ -173,7 +186,8 @@ def _headers(request: httpx.Request, body: object, proxy: httpx.Proxy | None) ->
 def _proxy_headers(proxy: httpx.Proxy) -> dict[str, str]:
     headers = dict(proxy.headers)
     if proxy.auth is not None:
-        headers["Proxy-Authorization"] = aiohttp.encode_basic_auth(*proxy.auth)
+        credentials = ":".join(proxy.auth).encode()
+        headers["Proxy-Authorization"] = f"Basic {b64encode(credentials).decode()}"
     return headers
 
 

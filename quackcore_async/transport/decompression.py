@@ -13,6 +13,8 @@ STEP_BYTES: Final = 256 * 1024
 
 _MOST_CODINGS: Final = 4
 _GZIP_BITS: Final = zlib.MAX_WBITS | 16
+_FRAME_HEAD: Final = 2
+_OF_HTTPX: Final = frozenset({"br", "zstd"})
 
 
 class Decompressor(Protocol):
@@ -36,7 +38,9 @@ class Decompressor(Protocol):
 
 
 def decompressor_for(codings: Sequence[str]) -> Decompressor | None:
-    """Return what undoes a `Content-Encoding` (RFC 9110 section 8.4), None if it has a coding not known here.
+    """Return what undoes a `Content-Encoding` (RFC 9110 section 8.4), None where only httpx may know how.
+
+    A coding that nobody knows is taken for none, as httpx does.
 
     Raises:
         TransportError: if so many codings are stacked that it must be an attack.
@@ -49,8 +53,8 @@ def decompressor_for(codings: Sequence[str]) -> Decompressor | None:
         if name in {"gzip", "x-gzip"}:
             stack.append(_Inflation(_GZIP_BITS))
         elif name == "deflate":
-            stack.append(_Inflation(zlib.MAX_WBITS))
-        else:
+            stack.append(_Inflation(None))
+        elif name in _OF_HTTPX:
             return None
     return _Stack(stack)
 
@@ -80,12 +84,20 @@ def _through(coding: Decompressor, pieces: Iterator[bytes]) -> Iterator[bytes]:
 class _Inflation:
     """Undoes gzip, of one or of several members, and deflate, with or without its frame."""
 
-    def __init__(self, bits: int) -> None:
+    def __init__(self, bits: int | None) -> None:
         self._bits = bits
-        self._zlib = zlib.decompressobj(bits)
+        self._head = b""
+        self._zlib = zlib.decompressobj() if bits is None else zlib.decompressobj(bits)
         self._begun = False
 
     def unpack(self, data: bytes) -> Iterator[bytes]:
+        if self._bits is None:
+            self._head += data
+            if len(self._head) < _FRAME_HEAD:
+                return
+            self._bits = zlib.MAX_WBITS if _has_frame(self._head) else -zlib.MAX_WBITS
+            self._zlib = zlib.decompressobj(self._bits)
+            data = self._head
         while data:
             if self._zlib.eof:  # another member; what is no member is padding
                 if self._bits != _GZIP_BITS or not data.startswith(b"\x1f"):
@@ -95,29 +107,26 @@ class _Inflation:
             data = self._zlib.unused_data
 
     def _unpack_member(self, data: bytes) -> Iterator[bytes]:
+        self._begun = True
         while True:
-            piece = self._step(data)
-            self._begun = True
+            try:
+                piece = self._zlib.decompress(data, STEP_BYTES)
+            except zlib.error as exc:
+                raise _wrong(str(exc)) from None
             if piece:
                 yield piece
             data = self._zlib.unconsumed_tail
             if self._zlib.eof or (not data and len(piece) < STEP_BYTES):
                 return
 
-    def _step(self, data: bytes) -> bytes:
-        try:
-            return self._zlib.decompress(data, STEP_BYTES)
-        except zlib.error as exc:
-            if self._begun or self._bits != zlib.MAX_WBITS:
-                raise _wrong(str(exc)) from None
-            # Servers that say deflate and leave out its frame are so many that browsers take that too.
-            self._bits = -zlib.MAX_WBITS
-            self._zlib = zlib.decompressobj(self._bits)
-            return self._step(data)
-
     def finish(self) -> None:
-        if self._begun and not self._zlib.eof:
+        if (self._begun and not self._zlib.eof) or (self._head and not self._begun):
             raise _wrong("it ends in the middle")
+
+
+def _has_frame(head: bytes) -> bool:
+    """Tell whether a deflate body has its frame (RFC 1950 section 2.2), which many servers leave out."""
+    return head[0] & 0x0F == zlib.DEFLATED and int.from_bytes(head[:_FRAME_HEAD]) % 31 == 0
 
 
 def _wrong(reason: str) -> TransportError:

@@ -113,6 +113,8 @@ def _causes(exc: BaseException) -> Iterator[BaseException]:
     while cause is not None and id(cause) not in seen:
         seen.add(id(cause))
         yield cause
+        if isinstance(cause, BaseExceptionGroup):
+            yield from cause.exceptions
         cause = cause.__cause__ or cause.__context__
 
 

@@ -68,13 +68,13 @@ class HttpcorePool:
         Raises:
             httpx.TransportError: of the true class.
         """
-        body = body_of(request)
+        body = _OutgoingBody(body_of(request))
         url = request.url
         outgoing = httpcore.Request(
             method=request.method,
             url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
             headers=request.headers.raw,
-            content=BufferedBody(body) if isinstance(body, bytes) else body,
+            content=body,
             extensions={
                 **request.extensions,
                 "timeout": {**(request.extensions.get("timeout") or DEFAULT_TIMEOUTS), "pool": None},
@@ -84,11 +84,12 @@ class HttpcorePool:
         try:
             response = await self._pool(proxy).handle_async_request(outgoing)
         except Exception as exc:  # noqa: BLE001 - what is not in the table goes on as it is
-            raise _true(exc, proxy)  # noqa: B904 - it has its cause
+            await body.aclose()
+            raise _true(exc, request, proxy)  # noqa: B904 - it has its cause
         return httpx.Response(
             response.status,
             headers=response.headers,
-            stream=_Body(response),
+            stream=_Body(response, request),
             extensions=response.extensions,
         )
 
@@ -114,11 +115,29 @@ class HttpcorePool:
             await pool.aclose()
 
 
+class _OutgoingBody(httpx.AsyncByteStream):
+    """A body on its way out, which httpcore leaves in the middle when sending it fails."""
+
+    def __init__(self, body: bytes | httpx.AsyncByteStream) -> None:
+        self._stream = BufferedBody(body) if isinstance(body, bytes) else body
+        self._pieces: AsyncIterator[bytes] | None = None
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        self._pieces = aiter(self._stream)
+        return self._pieces
+
+    async def aclose(self) -> None:
+        close = getattr(self._pieces, "aclose", None)
+        if close is not None:
+            await close()
+
+
 class _Body(httpx.AsyncByteStream):
     """The body of an answer. A connection on which more than the answer came is not used again."""
 
-    def __init__(self, response: httpcore.Response) -> None:
+    def __init__(self, response: httpcore.Response, request: httpx.Request) -> None:
         self._response = response
+        self._request = request
         self._pieces = aiter(cast("AsyncIterable[bytes]", response.stream))
 
     def __aiter__(self) -> AsyncIterator[bytes]:
@@ -129,10 +148,12 @@ class _Body(httpx.AsyncByteStream):
             return await anext(self._pieces)
         except StopAsyncIteration:
             if _with_surplus(self._response) is not None:
-                raise httpx.RemoteProtocolError("the server sent more than the length that it declared") from None
+                raise httpx.RemoteProtocolError(
+                    "the server sent more than the length that it declared", request=self._request
+                ) from None
             raise
         except Exception as exc:  # noqa: BLE001 - what is not in the table goes on as it is
-            raise _true(exc, None)  # noqa: B904 - it has its cause
+            raise _true(exc, self._request, None)  # noqa: B904 - it has its cause
 
     async def aclose(self) -> None:
         spoilt = _with_surplus(self._response)
@@ -158,20 +179,20 @@ def _noting(attempt: Attempt, also: Trace | None) -> Trace:
     return trace
 
 
-def _true(exc: Exception, proxy: httpx.Proxy | None) -> Exception:
+def _true(exc: Exception, request: httpx.Request, proxy: httpx.Proxy | None) -> Exception:
     meaning = next((HTTPCORE_ERRORS[base.__name__] for base in type(exc).__mro__ if _is_in_table(base)), None)
     if meaning is None:
         return exc
     text = str(exc) or type(exc).__name__
     if meaning is httpx.ConnectError and proxy is not None and not _is_tls(exc):
         meaning, text = httpx.ProxyError, f"the proxy cannot be reached: {text}"
-    error = meaning(text)
+    error = meaning(text, request=request)
     error.__cause__ = exc
     return error
 
 
 def _is_in_table(base: type) -> bool:
-    return base.__module__.partition(".")[0] == "httpcore" and base.__name__ in HTTPCORE_ERRORS
+    return base.__module__.partition(".")[0] in {"httpcore", "h11"} and base.__name__ in HTTPCORE_ERRORS
 
 
 def _is_tls(exc: BaseException | None) -> bool:

@@ -192,10 +192,13 @@ def stop_reading() -> Step:
 
 
 def early(step: Step) -> Step:
-    """`step`, without reading the body of the request first."""
+    """`step`, without reading the body of the request first; what comes of it then is thrown away."""
 
     def answering(talk: Conversation) -> None:
         step(talk)
+        while talk.sock.recv(65536):
+            pass
+        talk.close()
 
     answering.leaves_body = True  # type: ignore[attr-defined]
     return answering
