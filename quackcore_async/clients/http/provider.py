@@ -15,7 +15,7 @@ from quackcore_async.errors import ContractError, CredentialsMissingError, Quack
 from quackcore_async.protocols import AuthProviderProtocol, RequestSecrets, contract_violations
 from quackcore_async.results import AuthResult, service_name, to_quack_error
 
-__all__ = ["ProviderSecrets", "RefreshEvent"]
+__all__ = ["ProviderSecrets", "RenewalEvent"]
 
 _SHIELD_SECONDS: Final = 15.0
 """How long the refresh of a provider that does not shield it by itself goes on after a cancellation."""
@@ -28,7 +28,7 @@ _REFUSED_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class RefreshEvent:
+class RenewalEvent:
     """One renewal of credentials that a client asked for.
 
     Attributes:
@@ -62,7 +62,7 @@ class ProviderSecrets:
         self,
         provider: AuthProviderProtocol,
         logger: logging.Logger,
-        on_refresh: Callable[[RefreshEvent], None] | None = None,
+        on_refresh: Callable[[RenewalEvent], None] | None = None,
     ) -> None:
         violations = list(contract_violations(provider, AuthProviderProtocol))
         if violations:
@@ -215,7 +215,7 @@ class ProviderSecrets:
         if not result.success:
             self._logger.warning("the credentials of %s could not be renewed: %s", name, result.error)
         if self._on_refresh is not None:
-            self._on_refresh(RefreshEvent(name, result.success, result.error))
+            self._on_refresh(RenewalEvent(name, result.success, result.error))
 
 
 class _Asking:

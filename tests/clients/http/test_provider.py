@@ -157,8 +157,7 @@ async def test_after_a_while_a_failed_refresh_is_tried_again():
 
 @in_no_time
 async def test_after_a_while_refused_fresh_credentials_are_renewed_again():
-    provider = Rotating()
-    await provider.authenticate()
+    provider = Foreign()
     secrets = ProviderSecrets(provider, LOGGER)
     await secrets.renew(await secrets.current())
     secrets.note_fresh_refused(await secrets.current())
