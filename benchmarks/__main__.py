@@ -5,7 +5,16 @@ import importlib
 
 from benchmarks.report import machine, print_table
 
-NAMES = ("import_time", "bring_up", "sync_memory", "small_objects", "large_object", "stalled_link")
+NAMES = (
+    "import_time",
+    "bring_up",
+    "sync_memory",
+    "small_objects",
+    "large_object",
+    "stalled_link",
+    "http_cost",
+    "storms",
+)
 
 
 def main() -> None:

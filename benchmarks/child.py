@@ -1,18 +1,26 @@
 """The process in which one run is measured: `python -m benchmarks.child MODULE FUNCTION < OPTIONS`."""
 
-import asyncio
 import dataclasses
 import importlib
 import json
 import sys
+from functools import partial
+
+import anyio
 
 from benchmarks.probe import Probe
 
 
 def main(module: str, function: str) -> None:
-    """Await `function(probe, **options)` of a module, and print what its probe saw."""
+    """Await `function(probe, **options)` of a module, and print what its probe saw.
+
+    The option `backend` names the event loop: asyncio unless it says otherwise.
+    """
     probe = Probe()
-    asyncio.run(getattr(importlib.import_module(module), function)(probe, **json.load(sys.stdin)))
+    options = json.load(sys.stdin)
+    backend = options.pop("backend", "asyncio")
+    measured = partial(getattr(importlib.import_module(module), function), probe, **options)
+    anyio.run(measured, backend=backend)
     print(json.dumps(dataclasses.asdict(probe.figures)))
 
 

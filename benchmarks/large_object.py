@@ -2,11 +2,12 @@
 
 import os
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 from benchmarks.object_store import BUCKET, object_store
+from benchmarks.probe import Figures
 from benchmarks.report import MIB, Table
 from benchmarks.rounds import alternate, measure, median
 from benchmarks.scratch import scratch_folder
@@ -19,9 +20,10 @@ def run(*, quick: bool) -> Iterator[Table]:
     """Move the object by us and by the peer in turn."""
     size, rounds = (64 * MIB, 1) if quick else (1024 * MIB, 7)
     with object_store() as environment, scratch_folder() as folder:
-        pairs = [(str(write_file(Path(folder, "large.bin"), size)), "large.bin")]
+        path = write_file(Path(folder, "large.bin"), size)
+        pairs = [(str(path), "large.bin")]
         for direction in ("upload", "download"):
-            contestants = {
+            contestants: dict[str, Callable[[], Figures]] = {
                 name: partial(
                     measure,
                     f"benchmarks.{name}",
@@ -34,6 +36,8 @@ def run(*, quick: bool) -> Iterator[Table]:
                 )
                 for name in ("ours", "peer")
             }
+            if direction == "download":
+                contestants = {name: partial(to_free_name, path, run) for name, run in contestants.items()}
             runs = alternate(list(contestants.values()), rounds)
             table = Table(
                 f"{direction} of 1 x {size // MIB} MiB at concurrency {CONCURRENCY}, parts of 8 MiB, SeaweedFS",
@@ -53,6 +57,17 @@ def run(*, quick: bool) -> Iterator[Table]:
                 f"Memory: {memory:.2f} of the peer's (bar: 0.4, and 180 MiB)."
             )
             yield table
+
+
+def to_free_name(path: Path, download: Callable[[], Figures]) -> Figures:
+    """Remove the target, then download.
+
+    A client that writes into an existing file gets the memory of its old content back; one that replaces it at the
+    end needs new memory. In a virtual machine that returns free memory to its host, writing a GiB to new memory
+    took 2.8 s of CPU, to memory in use before 0.4 s: more than all the rest of a download.
+    """
+    path.unlink()
+    return download()
 
 
 def write_file(path: Path, size: int) -> Path:

@@ -11,7 +11,16 @@ from quackcore_async.exports import lazy_exports
 
 if TYPE_CHECKING:
     from quackcore_async import registry
-    from quackcore_async.auth import BaseAuthProvider, Credentials
+    from quackcore_async.auth import (
+        ApiKeyProvider,
+        AwsCredentialsProvider,
+        BaseAuthProvider,
+        BasicAuthProvider,
+        BearerTokenProvider,
+        Credentials,
+        OAuthProvider,
+    )
+    from quackcore_async.clients import HttpClient
     from quackcore_async.config import BaseConfigProvider
     from quackcore_async.errors import ErrorKind, QuackError
     from quackcore_async.logging import LOG_LEVELS, LogLevel
@@ -23,6 +32,7 @@ if TYPE_CHECKING:
         StorageIntegrationProtocol,
     )
     from quackcore_async.registry import IntegrationRegistry
+    from quackcore_async.rest import RestIntegration
     from quackcore_async.results import AuthResult, ConfigResult, ErrorInfo, IntegrationResult
     from quackcore_async.retry import RetryPolicy
     from quackcore_async.service import BaseIntegrationService
@@ -33,24 +43,31 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LOG_LEVELS",
+    "ApiKeyProvider",
     "AuthProviderProtocol",
     "AuthResult",
+    "AwsCredentialsProvider",
     "BaseAuthProvider",
     "BaseConfigProvider",
     "BaseIntegrationService",
+    "BasicAuthProvider",
+    "BearerTokenProvider",
     "ConfigProviderProtocol",
     "ConfigResult",
     "Credentials",
     "ErrorInfo",
     "ErrorKind",
+    "HttpClient",
     "IntegrationProtocol",
     "IntegrationRegistry",
     "IntegrationResult",
     "LocalStorage",
     "LogLevel",
     "MemoryStorage",
+    "OAuthProvider",
     "ObjectStorageProtocol",
     "QuackError",
+    "RestIntegration",
     "RetryPolicy",
     "S3Config",
     "S3Storage",
@@ -63,36 +80,46 @@ __all__ = [
     "upload_many",
 ]
 
-_load, __dir__ = lazy_exports(
-    __name__,
-    {
-        "auth": ("BaseAuthProvider", "Credentials"),
-        "config": ("BaseConfigProvider",),
-        "errors": ("ErrorKind", "QuackError"),
-        "logging": ("LOG_LEVELS", "LogLevel"),
-        "protocols": (
-            "AuthProviderProtocol",
-            "ConfigProviderProtocol",
-            "IntegrationProtocol",
-            "ObjectStorageProtocol",
-            "StorageIntegrationProtocol",
-        ),
-        "registry": ("IntegrationRegistry",),
-        "results": ("AuthResult", "ConfigResult", "ErrorInfo", "IntegrationResult"),
-        "retry": ("RetryPolicy",),
-        "service": ("BaseIntegrationService",),
-        "storage": ("LocalStorage", "MemoryStorage", "S3Config", "S3Storage"),
-        "transfer": ("delete_many", "download_many", "sync", "upload_many"),
-    },
-)
+if not TYPE_CHECKING:
+    _load, __dir__ = lazy_exports(
+        __name__,
+        {
+            "auth": (
+                "ApiKeyProvider",
+                "AwsCredentialsProvider",
+                "BaseAuthProvider",
+                "BasicAuthProvider",
+                "BearerTokenProvider",
+                "Credentials",
+                "OAuthProvider",
+            ),
+            "clients": ("HttpClient",),
+            "config": ("BaseConfigProvider",),
+            "errors": ("ErrorKind", "QuackError"),
+            "logging": ("LOG_LEVELS", "LogLevel"),
+            "protocols": (
+                "AuthProviderProtocol",
+                "ConfigProviderProtocol",
+                "IntegrationProtocol",
+                "ObjectStorageProtocol",
+                "StorageIntegrationProtocol",
+            ),
+            "registry": ("IntegrationRegistry",),
+            "rest": ("RestIntegration",),
+            "results": ("AuthResult", "ConfigResult", "ErrorInfo", "IntegrationResult"),
+            "retry": ("RetryPolicy",),
+            "service": ("BaseIntegrationService",),
+            "storage": ("LocalStorage", "MemoryStorage", "S3Config", "S3Storage"),
+            "transfer": ("delete_many", "download_many", "sync", "upload_many"),
+        },
+    )
 
+    def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
+        if name == "registry":
+            return import_module("quackcore_async.registry")  # which binds it here
+        if name == "__version__":
+            from importlib.metadata import version
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
-    if name == "registry":
-        return import_module("quackcore_async.registry")  # which binds it here
-    if name == "__version__":
-        from importlib.metadata import version
-
-        globals()[name] = version("quackcore-async")
-        return globals()[name]
-    return _load(name)
+            globals()[name] = version("quackcore-async")
+            return globals()[name]
+        return _load(name)

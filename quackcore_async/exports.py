@@ -13,6 +13,8 @@ def lazy_exports(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return the `__getattr__` and the `__dir__` of a package that loads its modules as late as it can.
 
+    Keep the call from type checkers: to them a module with a `__getattr__` has every name.
+
     Args:
         package: Dotted name of the package, which has an `__all__`.
         homes: Its modules, each with the names that come from it.

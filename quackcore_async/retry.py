@@ -134,6 +134,8 @@ class RetryPolicy:
         *,
         budget: RetryBudget | None = None,
         on_retry: Callable[[RetryEvent], None] | None = None,
+        before_wait: Callable[[], Awaitable[None]] | None = None,
+        retry_if: Callable[[QuackError], bool] | None = None,
     ) -> T:
         """Await `operation()` until it succeeds, fails for good, or the policy is used up.
 
@@ -144,12 +146,21 @@ class RetryPolicy:
             operation: Makes a fresh awaitable for each attempt.
             budget: Shared bucket that retries are paid from.
             on_retry: Told of each retry before its wait.
+            before_wait: Awaited before each wait: lets go of what the failed attempt holds.
+            retry_if: Asked about each error that calls itself retryable; False ends the call with it.
 
         Raises:
             QuackError: the last failure, with `attempts` and `elapsed` filled in.
             TimedOutError: if the policy's `timeout` passes; the last failure is its cause.
         """
-        run = _Run(self, operation, budget or _UNLIMITED, on_retry, anyio.current_time())
+        run = _Run(
+            self,
+            operation,
+            budget=budget or _UNLIMITED,
+            on_retry=on_retry,
+            before_wait=before_wait,
+            retry_if=retry_if,
+        )
         if self.timeout is None:
             return await run.go()
         with anyio.move_on_after(self.timeout) as scope:
@@ -162,21 +173,36 @@ class RetryPolicy:
 class _Run(Generic[T]):
     """One call under a policy: tries once, and enters tenacity only after the first failure."""
 
-    __slots__ = ("attempt", "budget", "last_error", "on_retry", "operation", "policy", "spent", "started")
+    __slots__ = (
+        "attempt",
+        "before_wait",
+        "budget",
+        "last_error",
+        "on_retry",
+        "operation",
+        "policy",
+        "retry_if",
+        "spent",
+        "started",
+    )
 
     def __init__(
         self,
         policy: RetryPolicy,
         operation: Callable[[], Awaitable[T]],
+        *,
         budget: RetryBudget,
         on_retry: Callable[[RetryEvent], None] | None,
-        started: float,
+        before_wait: Callable[[], Awaitable[None]] | None,
+        retry_if: Callable[[QuackError], bool] | None,
     ) -> None:
         self.policy = policy
         self.operation = operation
         self.budget = budget
         self.on_retry = on_retry
-        self.started = started
+        self.before_wait = before_wait
+        self.retry_if = retry_if
+        self.started = anyio.current_time()
         self.attempt = 0
         self.spent = 0
         self.last_error: QuackError | None = None
@@ -205,6 +231,8 @@ class _Run(Generic[T]):
         """Decide, and pay: whether the attempt that just failed with `error` is followed by another."""
         if not error.retryable or self.attempt >= self.policy.attempts:
             return False
+        if self.retry_if is not None and not self.retry_if(error):
+            return False
         if error.retry_after is not None and error.retry_after > self.patience():
             return False
         cost = self.budget.try_spend(error)
@@ -223,18 +251,20 @@ class _Run(Generic[T]):
     async def retry(self, first_error: QuackError) -> T:
         import tenacity
 
-        await self.pause(first_error)
+        await self.pause(self.next_wait(first_error))
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(lambda exc: isinstance(exc, QuackError) and self.may_retry(exc)),
             stop=tenacity.stop_never,
             wait=self.announced_wait,
-            sleep=anyio.sleep,
+            sleep=self.pause,
             reraise=True,
         )
         return await retrying(self.try_once)
 
-    async def pause(self, error: QuackError) -> None:
-        await anyio.sleep(self.next_wait(error))
+    async def pause(self, seconds: float) -> None:
+        if self.before_wait is not None:
+            await self.before_wait()
+        await anyio.sleep(seconds)
 
     def announced_wait(self, _state: "tenacity.RetryCallState") -> float:
         assert self.last_error is not None  # noqa: S101 - tenacity asks only after a failure

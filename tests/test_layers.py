@@ -14,7 +14,7 @@ ROOT = Path(quackcore_async.__file__).parent
 
 LAYERS = """
     exports redaction errors results protocols logging retry concurrency transport config auth clients
-    service storage transfer discovery registry testing cli __init__ __main__
+    service rest storage transfer discovery registry testing cli __init__ __main__
 """.split()  # noqa: SIM905 - it reads as the order that it is
 
 # The module, or the folder, in which alone a foreign library may be imported.
@@ -25,7 +25,7 @@ GATES = {
     "asyncio": ("clients.s3",),
     "boto3": ("clients.s3",),
     "botocore": ("clients.s3",),
-    "httpx": ("transport",),
+    "httpx": ("transport", "clients.http"),
     "httpx_aiohttp": ("transport",),
     "importlib.metadata": ("__init__", "discovery"),
     "rich": ("cli",),

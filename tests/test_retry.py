@@ -273,3 +273,27 @@ def test_not_a_number_is_no_time() -> None:
     with pytest.raises(ValueError, match="wait_max is nan"):
         RetryPolicy(wait_max=math.nan)
     assert RetryPolicy(jitter=lambda _ceiling: 0.0).wait_before(1, math.nan) == 0.0
+
+
+async def test_what_is_held_is_let_go_before_each_wait() -> None:
+    happened: list[str] = []
+
+    async def let_go() -> None:
+        happened.append("let go")
+
+    def told(event: RetryEvent) -> None:
+        happened.append(f"retry {event.attempt}")
+
+    policy = NO_WAIT.replace(attempts=3)
+    with pytest.raises(TransportError):
+        await policy.call(Scripted(*(transient() for _ in range(3))), on_retry=told, before_wait=let_go)
+    assert happened == ["retry 1", "let go", "retry 2", "let go"]
+
+
+async def test_a_caller_may_refuse_to_try_again() -> None:
+    operation = Scripted(transient(code="first"), transient(code="last"))
+    budget = RetryBudget()
+    with pytest.raises(TransportError) as caught:
+        await NO_WAIT.call(operation, retry_if=lambda error: error.code == "first", budget=budget)
+    assert (caught.value.code, operation.calls) == ("last", 2)
+    assert budget.tokens == 495

@@ -24,6 +24,7 @@ from quackcore_async.results import AuthResult
 
 if TYPE_CHECKING:
     from quackcore_async.auth.events import RefreshEvent
+    from quackcore_async.auth.status import LoginStatus
     from quackcore_async.auth.stores.protocol import CredentialStore
     from quackcore_async.protocols.signing import RequestSecrets
 
@@ -156,6 +157,19 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
         """Store the login; False when there is nowhere to store it, no login, or it fails."""
         return await self._keeper.save()
 
+    async def status(self) -> "LoginStatus":
+        """Tell how the login stands, without asking the service and without renewing it.
+
+        Raises:
+            QuackError: if the store cannot be read.
+        """
+        from quackcore_async.auth.status import status_of
+
+        store = None if self._store is None else type(self._store).__name__
+        return await status_of(
+            self._login, authenticated=self.authenticated is True, kept_in=self.credentials_file or store
+        )
+
     async def logout(self) -> AuthResult:
         """End the login: tell the service by the hook `_revoke`, and delete it from the store and from memory.
 
@@ -217,6 +231,10 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
 
     async def _revoke(self, credentials: Credentials) -> None:
         """Tell the service that `credentials` are not needed any more: the hook of `logout`."""
+
+    async def _take_up(self, credentials: Credentials) -> AuthResult:
+        """Keep a login that came by another way than `authenticate`, such as a callback of a web app."""
+        return await self._keeper.take_up(credentials)
 
     @property
     def _credentials(self) -> Credentials | None:

@@ -4,6 +4,7 @@ import math
 from functools import partial
 
 from quackcore_async.auth.account import Outcome, Work
+from quackcore_async.auth.credentials import Credentials
 from quackcore_async.auth.granting import checked, issued, news, renewal_of, take_stored, usable
 from quackcore_async.auth.keeping import adopt, keep, read
 from quackcore_async.auth.login import Login
@@ -13,7 +14,7 @@ from quackcore_async.concurrency import protected
 from quackcore_async.errors import TimedOutError
 from quackcore_async.redaction import Secret
 
-__all__ = ["log_in"]
+__all__ = ["log_in", "take_up"]
 
 
 async def log_in(login: Login, outcomes: list[Outcome] | None) -> Outcome:
@@ -22,6 +23,14 @@ async def log_in(login: Login, outcomes: list[Outcome] | None) -> Outcome:
         return await _log_in(login, outcomes)
     except Exception as exc:  # noqa: BLE001 - the one place where it becomes a result
         return _failed(login, exc)
+
+
+async def take_up(login: Login, credentials: Credentials, outcomes: list[Outcome] | None) -> Outcome:
+    """Keep a login that came by another way than the hook: stored first, published then."""
+    landed: list[Outcome] = []
+    work = partial(_keep_new, login, credentials, login.clocks.now(), landed, outcomes, lock=True)
+    await protected(work, limit=SHIELD_SECONDS, grace=SHIELD_SECONDS)
+    return landed[0] if landed else _failed(login, _cut_short(login))
 
 
 async def _log_in(login: Login, outcomes: list[Outcome] | None) -> Outcome:
@@ -55,7 +64,7 @@ async def _log_in_anew(login: Login, outcomes: list[Outcome] | None) -> Outcome:
         # A person may take minutes, for which no other process is to wait: the lock is for the storing alone.
         sent = login.clocks.now()
         fresh = await login.owner._authenticate()
-        work = partial(_keep_new, login, fresh, sent, landed, outcomes)
+        work = partial(_keep_new, login, fresh, sent, landed, outcomes, lock=True)
         await protected(work, limit=SHIELD_SECONDS, grace=SHIELD_SECONDS)
     else:
         async with login.lock():
@@ -65,7 +74,11 @@ async def _log_in_anew(login: Login, outcomes: list[Outcome] | None) -> Outcome:
             await protected(partial(_ask_and_keep, login, landed, outcomes), limit=math.inf, grace=SHIELD_SECONDS)
     if landed:
         return landed[0]
-    raise TimedOutError(f"the login of {login.name} was cut short", retryable=True, indeterminate=True)
+    raise _cut_short(login)
+
+
+def _cut_short(login: Login) -> TimedOutError:
+    return TimedOutError(f"the login of {login.name} was cut short", retryable=True, indeterminate=True)
 
 
 async def _ask_and_keep(login: Login, landed: list[Outcome], outcomes: list[Outcome] | None) -> None:
@@ -75,16 +88,16 @@ async def _ask_and_keep(login: Login, landed: list[Outcome], outcomes: list[Outc
     except Exception as exc:  # noqa: BLE001 - the one place where it becomes a result
         _land(_failed(login, exc), landed, outcomes)
         return
-    await _keep_new(login, fresh, sent, landed, outcomes)
+    await _keep_new(login, fresh, sent, landed, outcomes, lock=False)
 
 
 async def _keep_new(
-    login: Login, fresh: object, sent: Moment, landed: list[Outcome], outcomes: list[Outcome] | None
+    login: Login, fresh: object, sent: Moment, landed: list[Outcome], outcomes: list[Outcome] | None, *, lock: bool
 ) -> None:
     try:
         generation = (login.grant.generation if login.grant else 0) + 1
         grant = issued(login, checked(login, fresh, "_authenticate"), sent, guard=0.0, generation=generation)
-        outcome = await keep(login, grant, Work.LOGIN, "logged in", lock=login.owner.interactive)
+        outcome = await keep(login, grant, Work.LOGIN, "logged in", lock=lock)
     except Exception as exc:  # noqa: BLE001 - the one place where it becomes a result
         outcome = _failed(login, exc)
     _land(outcome, landed, outcomes)

@@ -4,8 +4,9 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from quackcore_async.auth.account import Outcome, Work
+from quackcore_async.auth.credentials import Credentials
 from quackcore_async.auth.departure import log_out
-from quackcore_async.auth.entry import log_in
+from quackcore_async.auth.entry import log_in, take_up
 from quackcore_async.auth.freshness import Freshness
 from quackcore_async.auth.keeping import is_stored, load, save_again
 from quackcore_async.auth.login import Lead, Login
@@ -33,6 +34,10 @@ class Keeper:
     async def authenticate(self, written: Call | None = None) -> AuthResult:
         """Log in by the hooks, or as an author wrote it."""
         return await self._login.authenticate(self._lead(log_in, written, Work.LOGIN))
+
+    async def take_up(self, credentials: Credentials) -> AuthResult:
+        """Keep a login that came by another way."""
+        return await self._login.accept(partial(take_up, self._login, credentials))
 
     async def refresh(self, written: Call | None = None, *, rejected: int | None = None) -> AuthResult:
         """Renew the login by the hooks, or as an author wrote it."""

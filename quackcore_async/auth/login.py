@@ -243,17 +243,33 @@ class Login:
 
     async def join(self, work: Work, lead: Lead) -> AuthResult:
         """Do the work of a flight, or wait for another task that does it, and return what that came to."""
+        return await self._join(lead, _SATISFYING[work], work)
+
+    async def accept(self, lead: Lead) -> AuthResult:
+        """Do work that nobody else's can stand for: keep a login that came by another way."""
+        try:
+            self.settle()
+            return (await lead(None)).result if self.is_inside() else await self._join(lead)
+        except LifecycleError as error:
+            return AuthResult.from_exception(error, service=self.name, operation=Work.LOGIN.value)
+
+    async def _join(
+        self, lead: Lead, satisfying: frozenset[Work] = frozenset(), work: Work | None = None
+    ) -> AuthResult:
         account = self.account
+        own: list[Outcome] = []
 
         async def fly(flight: Flight[Outcome]) -> Outcome:
-            return await lead(flight.outcomes)
+            own.append(await lead(flight.outcomes))
+            return own[0]
 
-        satisfying = _SATISFYING[work]
         while True:
             outcome = await account.flight.run(fly)
             self.settle()
-            if outcome.work in satisfying or (
-                work is Work.LOGIN and outcome.work is Work.REFRESH and outcome.result.success
+            if (
+                own
+                or outcome.work in satisfying
+                or (work is Work.LOGIN and outcome.work is Work.REFRESH and outcome.result.success)
             ):
                 return outcome.result.own_copy()
 

@@ -30,6 +30,13 @@ class LoopBinding:
         """Tell whether this loop still runs, in this process; a loop that was forked away does not."""
         return self._pid == os.getpid() and _is_running(self._token.native_token)
 
+    def has_ended(self) -> bool:
+        """Tell whether this loop is over for good in this process, so that what it left can be taken apart."""
+        if self._pid != os.getpid():
+            return False
+        is_closed = getattr(self._token.native_token, "is_closed", None)
+        return is_closed() if is_closed is not None else not self.is_alive()
+
 
 def _is_running(loop: object) -> bool:
     is_running = getattr(loop, "is_running", None)

@@ -20,6 +20,27 @@ if TYPE_CHECKING:
     from quackcore_async.config.provider import BaseConfigProvider
     from quackcore_async.config.sections import ConfiguredInstance, section_names
     from quackcore_async.config.tracing import TracedConfig
+else:
+    __getattr__, __dir__ = lazy_exports(
+        __name__,
+        {
+            "document": ("Document", "read_document"),
+            "inspection": ("config_schema", "list_instances"),
+            "locations": (
+                "ConfigPlace",
+                "ConfigSearch",
+                "config_variable",
+                "resolve_path",
+                "search_config",
+                "using_config_file",
+            ),
+            "origins": ("ValueOrigin",),
+            "places": ("DEFAULT_CONFIG_LOCATIONS",),
+            "provider": ("BaseConfigProvider",),
+            "sections": ("ConfiguredInstance", "section_names"),
+            "tracing": ("TracedConfig",),
+        },
+    )
 
 __all__ = [
     "DEFAULT_CONFIG_LOCATIONS",
@@ -39,24 +60,3 @@ __all__ = [
     "section_names",
     "using_config_file",
 ]
-
-__getattr__, __dir__ = lazy_exports(
-    __name__,
-    {
-        "document": ("Document", "read_document"),
-        "inspection": ("config_schema", "list_instances"),
-        "locations": (
-            "ConfigPlace",
-            "ConfigSearch",
-            "config_variable",
-            "resolve_path",
-            "search_config",
-            "using_config_file",
-        ),
-        "origins": ("ValueOrigin",),
-        "places": ("DEFAULT_CONFIG_LOCATIONS",),
-        "provider": ("BaseConfigProvider",),
-        "sections": ("ConfiguredInstance", "section_names"),
-        "tracing": ("TracedConfig",),
-    },
-)

@@ -24,6 +24,24 @@ if TYPE_CHECKING:
         nanoseconds_of,
         remote_id_of,
     )
+else:
+    __getattr__, __dir__ = lazy_exports(
+        __name__,
+        {
+            "signing": ("RequestSecrets", "RequestSigner"),
+            "storage": ("ByteStream", "ObjectStorageProtocol"),
+            "values": (
+                "DownloadResult",
+                "ProgressCallback",
+                "RemoteFile",
+                "StorageCapabilities",
+                "UploadOptions",
+                "Verification",
+                "nanoseconds_of",
+                "remote_id_of",
+            ),
+        },
+    )
 
 __all__ = [
     "AuthProviderProtocol",
@@ -44,21 +62,3 @@ __all__ = [
     "nanoseconds_of",
     "remote_id_of",
 ]
-
-__getattr__, __dir__ = lazy_exports(
-    __name__,
-    {
-        "signing": ("RequestSecrets", "RequestSigner"),
-        "storage": ("ByteStream", "ObjectStorageProtocol"),
-        "values": (
-            "DownloadResult",
-            "ProgressCallback",
-            "RemoteFile",
-            "StorageCapabilities",
-            "UploadOptions",
-            "Verification",
-            "nanoseconds_of",
-            "remote_id_of",
-        ),
-    },
-)

@@ -15,6 +15,7 @@ __all__ = ["make_instances"]
 BUILT_IN: Final = {
     "local": "quackcore_async.storage:LocalStorage",
     "memory": "quackcore_async.storage:MemoryStorage",
+    "rest": "quackcore_async.rest:RestIntegration",
     "s3": "quackcore_async.storage:S3Storage",
 }
 """What `use` may name of this package; anything else is the name of an entry point."""

@@ -106,6 +106,18 @@ class BaseIntegrationService(IntegrationProtocol, ABC):
         await call_method(self, "_setup")
         return IntegrationResult.success_result(message=f"{self.name} is initialized")
 
+    async def load_auth_provider(self) -> AuthProviderProtocol | None:
+        """Return what logs in, as the configuration has it; nobody is asked and nothing is opened.
+
+        Raises:
+            QuackError: if the configuration cannot be used.
+        """
+        if not self._initialized:
+            failure = await self._load_config()
+            if failure is not None:
+                failure.unwrap()
+        return self.auth_provider
+
     async def is_available(self) -> bool:
         """Tell whether it is up; false for other tasks until a start is wholly done."""
         return self._initialized

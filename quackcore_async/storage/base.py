@@ -19,10 +19,10 @@ from quackcore_async.protocols import (
 from quackcore_async.protocols.core import AuthProviderProtocol, ConfigProviderProtocol
 from quackcore_async.results import IntegrationResult, to_quack_error
 from quackcore_async.service import BaseIntegrationService
+from quackcore_async.service.operation import operation
 from quackcore_async.storage.files import DownloadTarget, SourceFile
 from quackcore_async.storage.hooks import Pages, StorageHooks, Write
 from quackcore_async.storage.names import as_folder, base_name, matches, shown
-from quackcore_async.storage.operation import operation
 from quackcore_async.storage.streams import FileStream, Reader
 
 __all__ = ["BaseStorageIntegration"]

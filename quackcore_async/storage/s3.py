@@ -25,11 +25,11 @@ from quackcore_async.protocols import RemoteFile, StorageCapabilities
 from quackcore_async.protocols.core import AuthProviderProtocol, ConfigProviderProtocol
 from quackcore_async.results import IntegrationResult
 from quackcore_async.retry import RetryPolicy
+from quackcore_async.service.operation import operation
 from quackcore_async.storage.base import BaseStorageIntegration
 from quackcore_async.storage.files import DownloadTarget, SourceFile
 from quackcore_async.storage.hooks import Pages, Write
 from quackcore_async.storage.names import base_name, folder_entry
-from quackcore_async.storage.operation import operation
 from quackcore_async.storage.s3_config import S3Config, S3ConfigProvider
 from quackcore_async.storage.s3_login import with_login
 from quackcore_async.storage.streams import Reader

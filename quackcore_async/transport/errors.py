@@ -1,5 +1,6 @@
 """The one table of httpx's errors: what each means, and whether to try again."""
 
+import errno
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
@@ -12,15 +13,13 @@ from quackcore_async.errors import (
 )
 from quackcore_async.redaction import scrub
 from quackcore_async.results import register_foreign_errors, to_quack_error
+from quackcore_async.transport.idempotency import is_idempotent
 from quackcore_async.transport.status import error_from_status
 
 if TYPE_CHECKING:
     import httpx
 
 __all__ = ["HTTPX_ERRORS", "error_from_httpx"]
-
-IDEMPOTENT_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
-"""Methods that may be sent twice (RFC 9110 section 9.2.2)."""
 
 
 class _Meaning(NamedTuple):
@@ -65,6 +64,9 @@ HTTPX_ERRORS: Final[dict[str, _Meaning]] = {
 _TELLING_MODULES: Final = frozenset({"socket", "ssl"})
 """Modules whose exceptions say more than the exception of httpx that hides them."""
 
+_HANG_UPS: Final = frozenset({"SSLEOFError", "SSLSyscallError", "SSLZeroReturnError"})
+"""A server that went away in the middle of the TLS handshake, which may well be back."""
+
 
 def error_from_httpx(exc: Exception) -> QuackError | None:
     """Return the error that an exception of httpx stands for, None when it is none of its own."""
@@ -75,7 +77,8 @@ def error_from_httpx(exc: Exception) -> QuackError | None:
     )
     if meaning is None:
         return None
-    return _from_cause(exc) or _error(exc, meaning)
+    unsent = meaning.error_type is ConnectFailedError
+    return (_from_cause(exc, meaning) if unsent else None) or _error(exc, meaning)
 
 
 def _from_status(exc: "httpx.HTTPStatusError") -> QuackError:
@@ -85,16 +88,20 @@ def _from_status(exc: "httpx.HTTPStatusError") -> QuackError:
         response.status_code,
         f"{request.method} {url} answered {response.status_code} {response.reason_phrase}",
         headers=response.headers,
-        idempotent=request.method in IDEMPOTENT_METHODS,
+        idempotent=is_idempotent(request),
     )
 
 
-def _from_cause(exc: Exception) -> QuackError | None:
+def _from_cause(exc: Exception, meaning: _Meaning) -> QuackError | None:
     """Look behind a failed connection: a bad certificate and an unknown host are no passing trouble."""
     for cause in _causes(exc):
         if type(cause).__module__ in _TELLING_MODULES and isinstance(cause, Exception):
+            if type(cause).__name__ in _HANG_UPS:
+                return _error(exc, meaning, cause)
             known = to_quack_error(cause)
             return _error(exc, _Meaning(ConnectFailedError, known.kind, known.code, known.retryable), cause)
+        if isinstance(cause, OSError) and cause.errno in {errno.EMFILE, errno.ENFILE}:
+            return _error(exc, _Meaning(ConnectFailedError, ErrorKind.UNAVAILABLE, "too_many_open_files"), cause)
     return None
 
 
@@ -104,14 +111,15 @@ def _causes(exc: BaseException) -> Iterator[BaseException]:
     while cause is not None and id(cause) not in seen:
         seen.add(id(cause))
         yield cause
-        yield from (inner for inner in (getattr(cause, "os_error", None),) if isinstance(inner, BaseException))
+        if isinstance(cause, BaseExceptionGroup):
+            yield from cause.exceptions
         cause = cause.__cause__ or cause.__context__
 
 
 def _error(exc: Exception, meaning: _Meaning, cause: BaseException | None = None) -> QuackError:
     request = getattr(exc, "_request", None)
     target = f"{request.method} {request.url.copy_with(query=None, userinfo=b'')}: " if request is not None else ""
-    safe = request is None or request.method in IDEMPOTENT_METHODS
+    safe = request is None or is_idempotent(request)
     return meaning.error_type(
         f"{target}{scrub(str(cause or exc)) or type(exc).__name__}",
         kind=meaning.kind,

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 import anyio
 import httpx
 
-from quackcore_async.errors import TimedOutError, TransportError
+from quackcore_async.errors import TimedOutError
 from quackcore_async.results import to_quack_error
+from quackcore_async.transport.reading import read_capped
 
 __all__ = ["Answer", "exchange"]
 
@@ -19,7 +20,7 @@ class Answer:
     Attributes:
         status: HTTP status.
         headers: By lower-case name; of repeated ones the last.
-        body: The bytes, as they were sent.
+        body: The bytes, decoded.
     """
 
     status: int
@@ -58,7 +59,7 @@ async def exchange(
         with anyio.fail_after(timeout):
             response = await wire.handle_async_request(request)
             try:
-                body = await _read(response, max_bytes)
+                body = await read_capped(response, max_bytes)
             finally:
                 await response.aclose()
     except TimeoutError as exc:
@@ -68,15 +69,6 @@ async def exchange(
     except Exception as exc:  # noqa: BLE001 - whatever it is, it becomes an error of ours
         raise to_quack_error(exc) from None
     return Answer(response.status_code, dict(response.headers.items()), body)
-
-
-async def _read(response: httpx.Response, max_bytes: int) -> bytes:
-    body = bytearray()
-    async for chunk in response.aiter_raw():
-        body += chunk
-        if len(body) > max_bytes:
-            raise TransportError(f"the answer is longer than {max_bytes} bytes", code="too_large")
-    return bytes(body)
 
 
 def _target(request: httpx.Request) -> str:

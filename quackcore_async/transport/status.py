@@ -7,7 +7,17 @@ from typing import Final
 
 from quackcore_async.errors import ErrorKind, ResponseError
 
-__all__ = ["error_from_status", "parse_retry_after", "retry_after_of"]
+__all__ = [
+    "RETRYABLE_STATUSES",
+    "error_from_status",
+    "parse_retry_after",
+    "read_number",
+    "retry_after_of",
+    "server_time",
+]
+
+RETRYABLE_STATUSES: Final = frozenset({408, 429, 500, 502, 503, 504})
+"""Statuses that may pass."""
 
 _KINDS: Final[dict[int, tuple[ErrorKind, str]]] = {
     401: (ErrorKind.AUTH_REQUIRED, "unauthorized"),
@@ -21,7 +31,6 @@ _KINDS: Final[dict[int, tuple[ErrorKind, str]]] = {
     429: (ErrorKind.RATE_LIMITED, "rate_limited"),
     501: (ErrorKind.UNSUPPORTED, "not_implemented"),
 }
-_RETRYABLE: Final = frozenset({408, 429, 500, 502, 503, 504})
 _TOO_MANY: Final = 429
 _UNAVAILABLE: Final = 503
 _SERVER_ERRORS_FROM: Final = 500
@@ -50,7 +59,7 @@ def error_from_status(
         message,
         kind=kind,
         code=code,
-        retryable=status in _RETRYABLE and (idempotent or refused),
+        retryable=status in RETRYABLE_STATUSES and (idempotent or refused),
         indeterminate=status >= _SERVER_ERRORS_FROM and not idempotent and not refused,
         status_code=status,
         retry_after=retry_after,
@@ -63,7 +72,7 @@ def retry_after_of(headers: Mapping[str, str]) -> float | None:
     Vendors' millisecond headers are more exact and go first; a date counts from the response's own `Date`.
     """
     for name in _MILLISECOND_HEADERS:
-        milliseconds = _number(headers.get(name))
+        milliseconds = read_number(headers.get(name))
         if milliseconds is not None:
             return milliseconds / 1000
     return parse_retry_after(headers.get("retry-after"), date=headers.get("date"))
@@ -76,7 +85,7 @@ def parse_retry_after(value: str | None, *, date: str | None = None) -> float | 
         value: Seconds or an HTTP date. A past date is 0; anything else that makes no sense is None.
         date: The response's `Date`, by which its clock is known; the local clock otherwise.
     """
-    seconds = _number(value)
+    seconds = read_number(value)
     if seconds is not None or not value:
         return seconds
     moment = _moment(value)
@@ -86,7 +95,14 @@ def parse_retry_after(value: str | None, *, date: str | None = None) -> float | 
     return max((moment - now).total_seconds(), 0.0)
 
 
-def _number(text: str | None) -> float | None:
+def server_time(headers: Mapping[str, str]) -> datetime:
+    """Return the time by the clock of the server that sent these headers, by ours if it does not say."""
+    date = headers.get("date")
+    return (_moment(date) if date else None) or datetime.now(UTC)
+
+
+def read_number(text: str | None) -> float | None:
+    """Read a header's number, None when it is none that makes sense: finite, not negative, not endlessly long."""
     if not text or len(text.strip()) > _LONGEST_NUMBER:
         return None
     try:

@@ -28,6 +28,28 @@ def test_it_is_dead_once_its_loop_has_ended(backend: str):
     assert anyio.run(look, binding, backend=backend) == (False, False)
 
 
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_it_has_ended_once_its_loop_is_closed(backend: str):
+    async def make() -> tuple[LoopBinding, bool]:
+        binding = LoopBinding.current()
+        return binding, binding.has_ended()
+
+    binding, ended_inside = anyio.run(make, backend=backend)
+    assert not ended_inside
+    assert binding.has_ended()
+
+
+def test_a_loop_that_only_rests_has_not_ended():
+    async def make() -> LoopBinding:
+        return LoopBinding.current()
+
+    loop = asyncio.new_event_loop()
+    binding = loop.run_until_complete(make())
+    assert not binding.has_ended()
+    loop.close()
+    assert binding.has_ended()
+
+
 async def test_it_is_alive_but_not_here_in_another_loop():
     binding = LoopBinding.current()
 

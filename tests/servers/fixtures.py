@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.authorization import AuthorizationServer
 from tests.servers.endpoint import S3Endpoint
 from tests.servers.moto import moto_server_running
 from tests.servers.scripted import ScriptedS3
@@ -46,6 +47,13 @@ def moto_server(moto_process: S3Endpoint, clean_environ: None) -> S3Endpoint:
 def scripted_s3(clean_environ: None) -> Iterator[ScriptedS3]:
     """A server that answers what the test tells it to."""
     with ScriptedS3() as server:
+        yield server
+
+
+@pytest.fixture
+def authorization_server(clean_environ: None) -> Iterator[AuthorizationServer]:
+    """An OAuth 2.0 authorization server; its module says what can be set."""
+    with AuthorizationServer() as server:
         yield server
 
 

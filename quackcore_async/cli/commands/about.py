@@ -13,6 +13,7 @@ _DISTRIBUTIONS: Final = ("quackcore-async", "aioboto3", "aiobotocore", "anyio", 
 _BUILT_IN: Final = {
     "local": "files below a folder of this machine",
     "memory": "files in memory, for tests",
+    "rest": "resources of a REST service",
     "s3": "Amazon S3 and services that speak its protocol",
 }
 

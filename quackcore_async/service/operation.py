@@ -1,11 +1,11 @@
-"""The decorator of a storage's public methods."""
+"""The decorator of an integration's public methods, beyond those of its protocol."""
 
 import functools
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from quackcore_async.results import IntegrationResult, returns_result
-from quackcore_async.service import BaseIntegrationService
+from quackcore_async.service.base import BaseIntegrationService
 
 __all__ = ["operation"]
 

@@ -1,0 +1,179 @@
+"""What `auth` does: the logins of configured integrations, begun, looked at, renewed and ended."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from quackcore_async.auth import BaseAuthProvider, LoginStatus, OAuthProvider
+from quackcore_async.cli.exits import ExitCode
+from quackcore_async.cli.output import Outcome, Output
+from quackcore_async.cli.usage import UsageFault
+from quackcore_async.concurrency import run_in_daemon
+from quackcore_async.errors import AuthError, QuackError
+from quackcore_async.protocols import AuthProviderProtocol
+from quackcore_async.registry import IntegrationRegistry
+from quackcore_async.results import AuthResult
+
+__all__ = ["log_in", "log_out", "renew", "show_status"]
+
+
+async def log_in(out: Output, name: str, *, device: bool, browser: bool) -> Outcome:
+    """Log an integration in, with the person at this terminal where one is needed.
+
+    Raises:
+        UsageFault: if there is no such integration, or it has no login.
+        QuackError: if the login fails.
+    """
+    provider = await _provider_of(name)
+    if isinstance(provider, OAuthProvider):
+        _prepare(out, provider, device=device, browser=browser)
+    elif device:
+        raise UsageFault(f"{name} does not log in with OAuth: it has no device flow")
+    return await _ended(name, provider, await provider.authenticate(), "logged in")
+
+
+async def renew(name: str) -> Outcome:
+    """Renew the login of an integration.
+
+    Raises:
+        UsageFault: if there is no such integration, or it has no login.
+        QuackError: if the service refuses, or cannot be reached.
+    """
+    provider = await _provider_of(name)
+    return await _ended(name, provider, await provider.refresh_credentials(), "renewed")
+
+
+async def log_out(out: Output, name: str) -> Outcome:
+    """End the login of an integration, at the service too where it can be told.
+
+    Raises:
+        UsageFault: if there is no such integration, or nothing here could end its login.
+        QuackError: if the stored login cannot be deleted.
+    """
+    provider = await _provider_of(name)
+    if not isinstance(provider, BaseAuthProvider):
+        raise UsageFault(f"{name} keeps its login by itself: it cannot be ended from here")
+    result = await provider.logout()
+    result.unwrap()
+    revoked = bool((result.content or {}).get("revoked"))
+    if provider.can_revoke and not revoked:
+        out.note(result.message or "")
+    return Outcome(data={"name": name, "revoked": revoked}, summary=f"{name}: logged out")
+
+
+async def show_status(name: str | None) -> Outcome:
+    """Tell how the login of one integration stands, or of all that have one; no service is asked.
+
+    Raises:
+        UsageFault: if there is no such integration, or it has no login.
+        QuackError: if the configuration or a store cannot be read.
+    """
+    providers = {name: await _provider_of(name)} if name is not None else await _providers()
+    rows: list[Mapping[str, Any]] = []
+    lines: list[str] = []
+    usable = True
+    for label, provider in providers.items():
+        status = await _status_of(provider)
+        usable = usable and status.is_usable
+        rows.append({"name": label, "provider": provider.name, "usable": status.is_usable, **asdict(status)})
+        lines.append(f"{label:<20}{provider.name:<16}{_phrase(status)}")
+    summary = "" if rows else "no configured integration has a login"
+    code = ExitCode.OK if usable else ExitCode.ACCESS
+    return Outcome(data={"logins": rows}, text=tuple(lines), summary=summary, code=code)
+
+
+async def _status_of(provider: AuthProviderProtocol) -> LoginStatus:
+    if isinstance(provider, BaseAuthProvider):
+        return await provider.status()
+    return LoginStatus("valid" if getattr(provider, "authenticated", None) is True else "unknown")
+
+
+def _phrase(status: LoginStatus) -> str:
+    moment = _moment(status.expires_at)
+    renewable = "renewed when it is used" if status.renewable else "log in again when it ends"
+    return {
+        "valid": f"logged in, until {moment}; {renewable}" if moment else "logged in",
+        "expired": f"expired {moment}; " + ("renewed when it is used" if status.renewable else "log in again"),
+        "missing": "not logged in",
+        "refused": "the service has called it off: log in again",
+        "unknown": "unknown: its provider tells only by logging in",
+    }[status.state]
+
+
+def _moment(expires_at: int | None) -> str:
+    return (
+        ""
+        if expires_at is None
+        else datetime.fromtimestamp(expires_at, UTC).isoformat(sep=" ", timespec="minutes")
+    )
+
+
+async def _ended(name: str, provider: AuthProviderProtocol, result: AuthResult, what: str) -> Outcome:
+    """Return how a login or a renewal went; its token is shown nowhere."""
+    result.unwrap()
+    data: dict[str, Any] = {"name": name, "provider": provider.name, "expires_at": result.expiry}
+    data["kept_in"] = result.credentials_path
+    lost = isinstance(provider, BaseAuthProvider) and not (await provider.status()).kept_in
+    if lost and isinstance(provider, OAuthProvider):
+        error = AuthError(
+            f"{name} is {what}, but the login ends with this command: give its `auth` a `credentials_file`",
+            code="not_stored",
+        )
+        return Outcome(data=data, error=error)
+    moment = _moment(result.expiry)
+    return Outcome(data=data, summary=f"{name}: {what}" + (f", until {moment}" if moment else ""))
+
+
+def _prepare(out: Output, provider: OAuthProvider, *, device: bool, browser: bool) -> None:
+    if device:
+        provider.flow = "device"
+    elif provider.flow == "authorization_code" and not browser:
+
+        async def ask_here(url: str) -> str | None:
+            return await _ask_here(out, url)
+
+        provider.authorization_handler = ask_here
+
+
+async def _ask_here(out: Output, url: str) -> str | None:
+    """Show the address; take the one that the browser ends at, where there is a terminal to paste it into."""
+    out.console.print(f"Open this address to log in:\n{url}", soft_wrap=True)
+    if not sys.stdin.isatty():
+        return None
+    out.console.print("If that browser is on another machine, paste the address that it ends at, and press Enter:")
+    return (await run_in_daemon(sys.stdin.readline)).strip() or None
+
+
+async def _providers() -> dict[str, AuthProviderProtocol]:
+    found: dict[str, AuthProviderProtocol] = {}
+    for integration in await IntegrationRegistry().configure():
+        provider = await _load(integration)
+        if provider is not None:
+            found[integration.name] = provider
+    return found
+
+
+async def _provider_of(name: str) -> AuthProviderProtocol:
+    registry = IntegrationRegistry()
+    integrations = {integration.name: integration for integration in await registry.configure()}
+    if name not in integrations:
+        raise UsageFault(f"{name!r} is not configured: configured are {', '.join(integrations) or 'none'}")
+    provider = await _load(integrations[name])
+    if provider is None:
+        raise UsageFault(f"{name} has no login of its own")
+    return provider
+
+
+async def _load(integration: object) -> AuthProviderProtocol | None:
+    load = getattr(integration, "load_auth_provider", None)
+    if load is None:
+        provider: AuthProviderProtocol | None = getattr(integration, "auth_provider", None)
+        return provider
+    try:
+        loaded: AuthProviderProtocol | None = await load()
+    except QuackError as error:
+        error.add_note(f"while reading the configuration of {getattr(integration, 'name', integration)}")
+        raise
+    return loaded

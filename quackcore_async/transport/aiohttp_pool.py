@@ -1,0 +1,205 @@
+"""The connections on asyncio: aiohttp's, by way of httpx-aiohttp."""
+
+import ssl
+import threading
+from base64 import b64encode
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any, Final
+
+import aiohttp
+import anyio
+import httpx
+from httpx_aiohttp import AiohttpTransport
+from yarl import URL
+
+from quackcore_async.transport.aiohttp_errors import httpx_error
+from quackcore_async.transport.attempt import Attempt, seconds
+from quackcore_async.transport.outgoing import OutgoingBody, body_of, declared_length
+
+__all__ = ["AiohttpPool"]
+
+_UNSENT: Final = (aiohttp.ClientConnectorError, aiohttp.ClientConnectorSSLError, aiohttp.ConnectionTimeoutError)
+_AUTOMATIC: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+"""Headers that aiohttp would add; what is sent is what the request has."""
+
+
+class _BrokenConnectionError(aiohttp.ClientError):
+    """Hides what it is raised from, which aiohttp would answer by sending the request again."""
+
+
+async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Stand between aiohttp's session and its connections, so that it does not try again by itself."""
+    try:
+        return await handler(request)
+    except _UNSENT:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
+        raise _BrokenConnectionError from exc
+
+
+async def _note_fresh(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
+    context.trace_request_ctx.fresh = True
+
+
+class AiohttpPool(AiohttpTransport):
+    """Sends over aiohttp's connections what httpx asks for, to the letter, and reports errors as what they are.
+
+    The transport of httpx-aiohttp 0.2.0 has yarl rewrite addresses (`%7E` becomes `~`, which breaks signatures),
+    keeps cookies, has no write time-out, hides which error it was, and sends idempotent requests again by itself.
+
+    Args:
+        context: For TLS.
+        max_connections: Connections at a time; the caller sees to it that no more are asked for.
+        keepalive_expiry: Seconds that an idle connection is kept.
+
+    Attributes:
+        reclaims: Whether the connection of an answer that nobody closed comes back when the answer is collected.
+    """
+
+    reclaims = True
+
+    def __init__(self, context: ssl.SSLContext, max_connections: int, keepalive_expiry: float) -> None:
+        trace = aiohttp.TraceConfig()
+        trace.on_connection_create_start.append(_note_fresh)
+        session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                ssl=context, limit=max_connections, keepalive_timeout=keepalive_expiry, ttl_dns_cache=10
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+            skip_auto_headers=_AUTOMATIC,
+            trace_configs=[trace],
+        )
+        super().__init__(verify=context, client=session)
+        self._session = session
+
+    async def send(self, request: httpx.Request, proxy: httpx.Proxy | None, attempt: Attempt) -> httpx.Response:
+        """Send a request once.
+
+        Raises:
+            httpx.TransportError: of the true class.
+        """
+        body = body_of(request)
+        if isinstance(body, bytes):
+            return await self._send(request, proxy, attempt, body or None)
+        with anyio.CancelScope() as scope:
+            outgoing = OutgoingBody(body, declared_length(request), seconds(request, "write"), scope)
+            try:
+                return await self._send(request, proxy, attempt, outgoing)
+            except httpx.TransportError:
+                if outgoing.error is None:
+                    raise
+        if outgoing.error is not None:
+            raise outgoing.error
+        raise httpx.WriteTimeout("the server does not take the body of the request")
+
+    async def _send(
+        self,
+        request: httpx.Request,
+        proxy: httpx.Proxy | None,
+        attempt: Attempt,
+        body: bytes | OutgoingBody | None,
+    ) -> httpx.Response:
+        connect = seconds(request, "connect")
+        try:
+            response = await self._session.request(
+                request.method,
+                URL(str(_without_userinfo(request.url)), encoded=True),
+                headers=_headers(request, body, proxy),
+                data=body,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(
+                    # `connect` has the look-up of the name in it; there is no waiting for a free connection
+                    connect=connect,
+                    sock_connect=connect,
+                    sock_read=seconds(request, "read"),
+                ),
+                server_hostname=request.extensions.get("sni_hostname"),
+                middlewares=(_send_once,),
+                trace_request_ctx=attempt,
+                **_through(proxy),
+            )
+        except Exception as exc:  # noqa: BLE001 - aiohttp raises much, and raw errors of Python too
+            raise _true(exc, request)  # noqa: B904 - it has the cause that may be shown
+        extensions: dict[str, Any] = {"http_version": f"HTTP/{_version(response)}".encode("ascii")}
+        if response.reason:
+            extensions["reason_phrase"] = response.reason.encode("utf-8", "surrogateescape")
+        return httpx.Response(
+            response.status, headers=response.raw_headers, stream=_Body(response, request), extensions=extensions
+        )
+
+
+class _Body(httpx.AsyncByteStream):
+    """The body of an answer, in pieces as they come in."""
+
+    def __init__(self, response: aiohttp.ClientResponse, request: httpx.Request) -> None:
+        self._response = response
+        self._request = request
+        self._thread = threading.get_ident()
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            piece = await self._response.content.readany()
+        except Exception as exc:  # noqa: BLE001 - aiohttp raises much, and raw errors of Python too
+            raise _true(exc, self._request)  # noqa: B904 - it has the cause that may be shown
+        if not piece:
+            raise StopAsyncIteration
+        return piece
+
+    async def aclose(self) -> None:
+        self._response.release()
+        await self._response.wait_for_close()
+
+    def __del__(self) -> None:
+        # The stream of a body that goes on coming in keeps aiohttp's own response alive.
+        if self._thread == threading.get_ident():
+            self._response.release()
+
+
+def _true(exc: Exception, request: httpx.Request) -> Exception:
+    if isinstance(exc, _BrokenConnectionError) and isinstance(exc.__cause__, Exception):
+        exc = exc.__cause__
+    error = httpx_error(exc)
+    if error is None:
+        return exc
+    error.request = request
+    return error
+
+
+def _headers(request: httpx.Request, body: object, proxy: httpx.Proxy | None) -> list[tuple[str, str]]:
+    try:
+        pairs = [(name.decode("ascii"), value.decode("utf-8")) for name, value in request.headers.raw]
+    except UnicodeDecodeError:
+        raise httpx.LocalProtocolError("a header is not UTF-8") from None
+    if proxy is not None and request.url.scheme == "http":  # a proxy that is asked for a tunnel gets its own
+        pairs.extend(_proxy_headers(proxy).items())
+    if isinstance(body, OutgoingBody):  # aiohttp chooses the coding, and refuses to be told
+        return [(name, value) for name, value in pairs if name.lower() != "transfer-encoding"]
+    return pairs
+
+
+def _proxy_headers(proxy: httpx.Proxy) -> dict[str, str]:
+    headers = dict(proxy.headers)
+    if proxy.auth is not None:
+        credentials = ":".join(proxy.auth).encode()
+        headers["Proxy-Authorization"] = f"Basic {b64encode(credentials).decode()}"
+    return headers
+
+
+def _without_userinfo(url: httpx.URL) -> httpx.URL:
+    return url.copy_with(userinfo=b"") if url.userinfo else url
+
+
+def _version(response: aiohttp.ClientResponse) -> str:
+    return f"{response.version.major}.{response.version.minor}" if response.version else "1.1"
+
+
+def _through(proxy: httpx.Proxy | None) -> dict[str, Any]:
+    if proxy is None:
+        return {}
+    return {"proxy": str(proxy.url), "proxy_headers": _proxy_headers(proxy)}
