@@ -112,6 +112,12 @@ async def test_what_is_no_private_key_is_refused_and_not_shown(provide, source):
     assert "S3CR3T" not in repr(provider) + result.error + str(vars(provider._key or object))
 
 
+@pytest.mark.parametrize("key", [RSA.as_dict(private=False), OctKey.generate_key(256).as_dict(private=True)])
+async def test_a_public_and_a_shared_key_are_named_as_such(provide, key):
+    provider = provide(client_secret=None, private_key=key, signing_alg="RS256", flow="client_credentials")
+    assert "is no private key" in (await provider.authenticate()).error
+
+
 async def test_a_signature_that_does_not_fit_the_key_is_a_wrong_configuration(provide):
     provider = provide(client_secret=None, private_key=pem(P256), signing_alg="RS256", flow="client_credentials")
     result = await provider.authenticate()

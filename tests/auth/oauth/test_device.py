@@ -11,7 +11,9 @@ import pytest
 import trio.testing
 
 from quackcore_async.auth import DeviceAuthorization, OAuthProvider
+from quackcore_async.auth.oauth.people import show_device_code
 from quackcore_async.errors import ErrorKind
+from quackcore_async.redaction import Secret
 from tests.servers.authorization import DEVICE_GRANT
 
 JUMPING = [("trio", {"clock": trio.testing.MockClock(autojump_threshold=0)})]
@@ -249,9 +251,9 @@ async def test_the_whole_flow_against_a_server(authorization_server, provide):
     assert (await provider.refresh_credentials()).success
 
 
-async def test_by_default_the_code_is_shown_on_standard_error(capfd):
-    provider = provider_for(Script(TOKEN, code=CODE | {"interval": 0.01}), device_handler=None)
-    assert (await provider.authenticate()).success
-    shown = capfd.readouterr()
+def test_by_default_the_code_is_shown_on_standard_error(capsys):
+    assert provider_for(Script(TOKEN), device_handler=None)._device_handler is show_device_code
+    show_device_code(DeviceAuthorization("WDJB-MJHT", "https://idp.example/enter", None, 600, 5, Secret("c0de")))
+    shown = capsys.readouterr()
     assert shown.out == ""
     assert shown.err == "To log in, open https://idp.example/enter and enter the code WDJB-MJHT\n"

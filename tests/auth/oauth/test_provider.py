@@ -382,7 +382,7 @@ async def test_a_wrong_secret_is_a_wrong_configuration(authorization_server, pro
     assert result.error_info.status_code == 401
 
 
-@pytest.mark.parametrize("secret", ["plain", "with: colon, blank and % sign", "\u00fcml\u00e4ut"])
+@pytest.mark.parametrize("secret", ["plain", "with: colon, blank + plus and %41", "\u00fcml\u00e4ut"])
 async def test_basic_encodes_id_and_secret_first(authorization_server, provide, secret):
     client = authorization_server.clients[authorization_server.client_id]
     client.method, client.secret = "basic", secret

@@ -3,6 +3,7 @@
 import gzip
 import json
 import logging
+import tracemalloc
 from typing import Any
 
 import anyio
@@ -112,6 +113,18 @@ async def test_a_wrong_answer_is_no_login(authorization_server, provide, wrong):
     assert not result.success
     assert provider.authenticated is False
     assert await provider.get_credentials() is None
+
+
+def test_a_gzip_bomb_is_not_unpacked():
+    answer = gzip_bomb()
+    tracemalloc.start()
+    try:
+        with pytest.raises(AuthError, match="longer than 65536 bytes"):
+            read(answer.body)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1_000_000
 
 
 async def test_an_answer_that_is_packed_unasked_is_unpacked(authorization_server, provide):
