@@ -54,6 +54,8 @@ def make_provider(
         field: value.get_secret_value() if isinstance(value, SecretStr) else value
         for field, value in options.items()
     }
+    if isinstance(auth, OAuthAuth) and auth.flow != "client_credentials" and not auth.credentials_file:
+        revealed["credentials_file"] = f"{name}.json"  # or a person would log in at each start
     provider: AuthProviderProtocol = make(**revealed, name=name, log_level=log_level)
     return provider
 

@@ -73,7 +73,10 @@ class OAuthAuth(BaseModel):
     audience: str | None = Field(
         default=None, description="Whom the tokens are for, where the server asks for it."
     )
-    credentials_file: str | None = Field(default=None, description="Where the login is stored.")
+    credentials_file: str | None = Field(
+        default=None,
+        description="Where the login is stored; a person's is in a file of the instance's name in ~/.quack.",
+    )
 
 
 AuthConfig = Annotated[BearerAuth | ApiKeyAuth | BasicAuth | OAuthAuth, Field(discriminator="type")]

@@ -252,7 +252,7 @@ async def test_the_whole_flow_against_a_server(authorization_server, provide):
 
 
 def test_by_default_the_code_is_shown_on_standard_error(capsys):
-    assert provider_for(Script(TOKEN), device_handler=None)._device_handler is show_device_code
+    assert provider_for(Script(TOKEN), device_handler=None).device_handler is show_device_code
     show_device_code(DeviceAuthorization("WDJB-MJHT", "https://idp.example/enter", None, 600, 5, Secret("c0de")))
     shown = capsys.readouterr()
     assert shown.out == ""
