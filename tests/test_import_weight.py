@@ -86,5 +86,10 @@ def test_help_loads_neither_botocore_nor_httpx() -> None:
     assert loaded_by(HELP) & {"aioboto3", "aiohttp", "botocore", "httpx"} == set()
 
 
+@pytest.mark.parametrize("package", ["clients", "rest"])
+def test_packages_of_clients_load_no_http_library(package: str) -> None:
+    assert loaded_by(f"import quackcore_async.{package}") & {"aiohttp", "botocore", "httpx"} == set()
+
+
 def test_the_probe_sees_a_heavy_library() -> None:
     assert "yaml" in loaded_by("import yaml")

@@ -6,7 +6,7 @@ from functools import partial
 from quackcore_async.auth.account import Outcome, Work
 from quackcore_async.auth.credentials import Credentials
 from quackcore_async.auth.granting import checked, issued, news, renewal_of, take_stored, usable
-from quackcore_async.auth.keeping import adopt, keep, read
+from quackcore_async.auth.keeping import adopt, is_gone, keep, read
 from quackcore_async.auth.login import Login
 from quackcore_async.auth.renewal import SHIELD_SECONDS
 from quackcore_async.auth.validity import Moment, Phase
@@ -34,7 +34,10 @@ async def take_up(login: Login, credentials: Credentials, outcomes: list[Outcome
 
 
 async def _log_in(login: Login, outcomes: list[Outcome] | None) -> Outcome:
-    stored = news(login, await read(login))
+    found = await read(login)
+    if is_gone(login, found):
+        login.forget()
+    stored = news(login, found)
     if stored is not None:
         take_stored(login, stored)
     if _holds(login):

@@ -8,7 +8,7 @@ from quackcore_async.auth.login import Login
 from quackcore_async.auth.record import StoredLogin
 from quackcore_async.results import AuthResult
 
-__all__ = ["adopt", "is_stored", "keep", "load", "mark_revoked", "read", "save_again"]
+__all__ = ["adopt", "is_gone", "is_stored", "keep", "load", "mark_revoked", "read", "save_again"]
 
 
 async def read(login: Login) -> StoredLogin | None:
@@ -26,6 +26,11 @@ async def read(login: Login) -> StoredLogin | None:
         return None
     login.account.stored = True
     return stored
+
+
+def is_gone(login: Login, stored: StoredLogin | None) -> bool:
+    """Tell whether somebody deleted the login from the store: it is over then, also in memory."""
+    return stored is None and login.account.stored and login.account.unsaved is None
 
 
 async def adopt(login: Login, stored: StoredLogin) -> Outcome:

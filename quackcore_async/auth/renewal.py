@@ -15,7 +15,7 @@ from quackcore_async.auth.granting import (
     tokens_of,
     usable,
 )
-from quackcore_async.auth.keeping import adopt, keep, mark_revoked, read
+from quackcore_async.auth.keeping import adopt, is_gone, keep, mark_revoked, read
 from quackcore_async.auth.login import Login
 from quackcore_async.auth.record import StoredLogin
 from quackcore_async.auth.setback import REAUTH_CODES
@@ -48,7 +48,7 @@ async def _renew(login: Login, outcomes: list[Outcome] | None) -> Outcome:
     landed: list[Outcome] = []
     async with login.lock():
         stored = await read(login)
-        if stored is None and login.account.stored and login.account.unsaved is None:
+        if is_gone(login, stored):
             login.forget()
             raise CredentialsMissingError(f"{login.name} was logged out elsewhere: call authenticate() again")
         found = news(login, stored)

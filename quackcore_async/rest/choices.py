@@ -1,7 +1,9 @@
 """The provider and the paginator that a configuration asks for."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import SecretStr
 
 from quackcore_async.protocols import AuthProviderProtocol
 from quackcore_async.rest.config import (
@@ -23,41 +25,39 @@ if TYPE_CHECKING:
 __all__ = ["make_paginator", "make_provider"]
 
 
+_PROVIDERS: Final = {
+    "bearer": "BearerTokenProvider",
+    "api_key": "ApiKeyProvider",
+    "basic": "BasicAuthProvider",
+    "oauth": "OAuthProvider",
+}
+"""Providers by the `type` of a section, whose other keys are named as their parameters."""
+
+
 def make_provider(
-    auth: BearerAuth | ApiKeyAuth | BasicAuth | OAuthAuth, *, log_level: int | str | None = None
+    auth: BearerAuth | ApiKeyAuth | BasicAuth | OAuthAuth, *, name: str, log_level: int | str | None = None
 ) -> AuthProviderProtocol:
     """Make the provider that a section asks for.
 
+    Args:
+        auth: The section.
+        name: Name of the provider.
+        log_level: Level of its logger; None leaves it alone.
+
     Raises:
-        InvalidConfigError: if a key or a password cannot be sent.
+        InvalidConfigError: if a key or a password cannot be sent, or something is missing.
     """
-    providers: Any = import_module("quackcore_async.auth")
-    made: AuthProviderProtocol
-    match auth:
-        case BearerAuth():
-            made = providers.BearerTokenProvider(auth.token.get_secret_value(), log_level=log_level)
-        case ApiKeyAuth():
-            made = providers.ApiKeyProvider(
-                auth.api_key.get_secret_value(), auth.header, query_param=auth.query_param, log_level=log_level
-            )
-        case BasicAuth():
-            made = providers.BasicAuthProvider(
-                auth.username, auth.password.get_secret_value(), log_level=log_level
-            )
-        case OAuthAuth():
-            further = {"grant": auth.grant} if auth.grant is not None else {}
-            made = providers.OAuthProvider(
-                auth.client_id,
-                auth.client_secret.get_secret_value(),
-                auth.auth_url,
-                auth.token_url,
-                auth.redirect_uri,
-                auth.scope,
-                auth.credentials_file,
-                log_level,
-                **further,
-            )
-    return made
+    providers = import_module("quackcore_async.auth")
+    make = getattr(providers, _PROVIDERS[auth.type])
+    options: dict[str, Any] = {field: getattr(auth, field) for field in type(auth).model_fields if field != "type"}
+    revealed = {
+        field: value.get_secret_value() if isinstance(value, SecretStr) else value
+        for field, value in options.items()
+    }
+    if isinstance(auth, OAuthAuth) and auth.flow != "client_credentials" and not auth.credentials_file:
+        revealed["credentials_file"] = f"{name}.json"  # or a person would log in at each start
+    provider: AuthProviderProtocol = make(**revealed, name=name, log_level=log_level)
+    return provider
 
 
 def make_paginator(

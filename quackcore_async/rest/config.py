@@ -53,20 +53,29 @@ class BasicAuth(BaseModel):
 
 
 class OAuthAuth(BaseModel):
-    """OAuth2: options of `OAuthProvider`."""
+    """OAuth2: options of `OAuthProvider`, by their names."""
 
     type: Literal["oauth"]
     client_id: str = Field(description="Name of this program at the service.")
-    client_secret: SecretStr = Field(default=SecretStr(""), description="Its secret.")
-    auth_url: str = Field(default="", description="Where a person agrees.")
-    token_url: str = Field(description="Where tokens are had.")
+    client_secret: SecretStr | None = Field(default=None, description="Its secret, unless it is a public client.")
+    flow: Literal["authorization_code", "device", "client_credentials"] = Field(
+        default="authorization_code", description="How a login is had."
+    )
+    token_url: str = Field(default="", description="Where tokens are had; may be left out with an issuer.")
+    auth_url: str = Field(default="", description="Where a person agrees in a browser.")
+    device_url: str = Field(default="", description="Where the code for another device is had.")
+    revocation_url: str = Field(default="", description="Where tokens are given back.")
+    issuer: str = Field(default="", description="Server whose metadata names the addresses that are left out.")
     redirect_uri: str = Field(
-        default="http://localhost:8080/callback", description="Where the person is sent back to."
+        default="http://localhost:8080/callback", description="Where the browser is sent back to."
     )
     scope: str = Field(default="", description="What is asked for, with blanks between.")
-    credentials_file: str | None = Field(default=None, description="Where the login is stored.")
-    grant: Literal["authorization_code", "client_credentials", "device_code"] | None = Field(
-        default=None, description="How a login is had; without it the provider decides."
+    audience: str | None = Field(
+        default=None, description="Whom the tokens are for, where the server asks for it."
+    )
+    credentials_file: str | None = Field(
+        default=None,
+        description="Where the login is stored; a person's is in a file of the instance's name in ~/.quack.",
     )
 
 

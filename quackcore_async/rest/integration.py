@@ -192,9 +192,9 @@ class RestIntegration(BaseIntegrationService):
             return failure
         settings = self._settings = RestConfig.model_validate(self.config or {})
         if self._makes_provider:
-            self.auth_provider = (
-                make_provider(settings.auth, log_level=self._log_level) if settings.auth is not None else None
-            )
+            auth = settings.auth
+            made = None if auth is None else make_provider(auth, name=self.name, log_level=self._log_level)
+            self.auth_provider = made
         return None
 
     async def _setup(self) -> None:

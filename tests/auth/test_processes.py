@@ -266,6 +266,14 @@ async def test_a_login_deleted_elsewhere_is_not_brought_back(service: Service, c
     assert await ours.get_token() == "access-2-0"
 
 
+async def test_logging_in_where_the_file_was_deleted_asks_the_service(service: Service):
+    ours = Provider(service, credentials_file="login.json")
+    await ours.authenticate()
+    Path(str(ours.credentials_file)).unlink()
+    assert (await Provider(service, credentials_file="login.json").authenticate()).token == "access-2-0"
+    assert await ours.get_token() == "access-2-0"
+
+
 async def test_a_login_called_off_elsewhere_causes_no_request_here(service: Service, clocks: Clocks):
     ours, theirs = (elsewhere(Provider(service, credentials_file="login.json")) for _ in range(2))
     await ours.authenticate()

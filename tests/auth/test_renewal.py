@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
-from quackcore_async.auth import Credentials, RefreshEvent
+from quackcore_async.auth import Credentials, FileStore, RefreshEvent
 from quackcore_async.errors import ErrorKind, QuackError, TokenRefreshError, TransportError
 from quackcore_async.results import AuthResult
 from tests.auth.service import Clocks, Provider, Service, elsewhere
@@ -145,6 +145,27 @@ async def test_what_a_caller_sees_is_on_the_disk(provider: Provider, service: Se
         credentials: Any = await provider.get_credentials()
         assert stored()["refresh_token"] == credentials.refresh_token
         assert stored()["access_token"] == credentials.token
+
+
+async def test_nobody_sees_a_token_before_it_is_stored(
+    provider: Provider, service: Service, monkeypatch: pytest.MonkeyPatch
+):
+    await provider.authenticate()
+    saving, go = anyio.Event(), anyio.Event()
+    save = FileStore.save
+
+    async def slow(self: FileStore, key: str, data: Any) -> bool:
+        saving.set()
+        await go.wait()
+        return await save(self, key, data)
+
+    monkeypatch.setattr(FileStore, "save", slow)
+    async with anyio.create_task_group() as group:
+        group.start_soon(provider.refresh_credentials)
+        await saving.wait()
+        assert await provider.get_token() == "access-1-0"
+        go.set()
+    assert await provider.get_token() == "access-1-1"
 
 
 async def test_an_answer_without_a_token_changes_nothing(provider: Provider, service: Service):

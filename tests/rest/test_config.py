@@ -11,6 +11,7 @@ from quackcore_async.clients import CursorPages, LinkPages, NextUrlPages, Offset
 from quackcore_async.clients.http import SinglePage
 from quackcore_async.rest import RestConfig, RestConfigProvider, RestIntegration
 from quackcore_async.rest.choices import make_paginator
+from tests.servers.api import ApiRequest, Reply, json_reply, serving
 
 BASE = {"base_url": "https://api.test"}
 needs_providers = pytest.mark.skipif(not hasattr(auth, "BearerTokenProvider"), reason="they are built elsewhere")
@@ -101,6 +102,36 @@ async def test_a_section_says_how_to_log_in(section: dict[str, Any], header: str
         assert integration.auth_provider is not None
         assert integration.auth_provider.authenticated is True  # type: ignore[attr-defined]
     assert seen[0].headers[header] == value
+
+
+@needs_providers
+async def test_a_program_logs_in_by_oauth():
+    async def script(request: ApiRequest) -> Reply:
+        if request.path == "/token":
+            assert "client_credentials" in request.body.decode()
+            return json_reply({"access_token": "S3CR3T", "token_type": "Bearer", "expires_in": 3600})
+        return json_reply({}, 200 if request.authorization == "Bearer S3CR3T" else 401)
+
+    async with serving(script) as server:
+        section = {
+            "type": "oauth",
+            "client_id": "duck",
+            "client_secret": "quack-quack",
+            "flow": "client_credentials",
+            "token_url": f"{server.url}/token",
+        }
+        async with RestIntegration(name="pond", config={"base_url": server.url, "auth": section}) as integration:
+            assert (await integration.get_resource("things", "1")).success
+            assert integration.auth_provider is not None
+            assert integration.auth_provider.name == "pond"
+        assert integration.auth_provider is None or await reopened(integration)
+
+
+async def reopened(integration: RestIntegration) -> bool:
+    earlier = integration.auth_provider
+    assert (await integration.initialize()).success
+    await integration.aclose()
+    return integration.auth_provider is not earlier
 
 
 @needs_providers

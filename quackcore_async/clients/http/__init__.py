@@ -17,7 +17,7 @@ from quackcore_async.clients.http.paginators import (
     Paginator,
     SinglePage,
 )
-from quackcore_async.clients.http.provider import RefreshEvent
+from quackcore_async.clients.http.provider import RenewalEvent
 from quackcore_async.clients.http.signing import SigningTransport
 
 __all__ = [
@@ -32,7 +32,7 @@ __all__ = [
     "PageAddress",
     "PageNumbers",
     "Paginator",
-    "RefreshEvent",
+    "RenewalEvent",
     "RequestOptions",
     "SendOptions",
     "SigningTransport",

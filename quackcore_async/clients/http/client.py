@@ -14,7 +14,7 @@ from quackcore_async.clients.http.cookieless import CookielessClient
 from quackcore_async.clients.http.layers import LayerSettings
 from quackcore_async.clients.http.options import BodyOptions, HeaderOptions, Params, RequestOptions, SendOptions
 from quackcore_async.clients.http.origins import checked_url, origin_of, origins_of, parsed_url, shown_url
-from quackcore_async.clients.http.provider import ProviderSecrets, RefreshEvent
+from quackcore_async.clients.http.provider import ProviderSecrets, RenewalEvent
 from quackcore_async.clients.http.sending import Sender
 from quackcore_async.concurrency import cleanup_timeout, shielded
 from quackcore_async.errors import LifecycleError, QuackError
@@ -97,7 +97,7 @@ class HttpClient:
         verify: Verification = True,
         proxy: str | None = None,
         on_retry: Callable[[RetryEvent], None] | None = None,
-        on_refresh: Callable[[RefreshEvent], None] | None = None,
+        on_refresh: Callable[[RenewalEvent], None] | None = None,
         on_throttle: Callable[[Throttle], None] | None = None,
         log_level: int | str | None = None,
     ) -> None:

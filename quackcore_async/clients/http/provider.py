@@ -15,7 +15,7 @@ from quackcore_async.errors import ContractError, CredentialsMissingError, Quack
 from quackcore_async.protocols import AuthProviderProtocol, RequestSecrets, contract_violations
 from quackcore_async.results import AuthResult, service_name, to_quack_error
 
-__all__ = ["ProviderSecrets", "RefreshEvent"]
+__all__ = ["ProviderSecrets", "RenewalEvent"]
 
 _SHIELD_SECONDS: Final = 15.0
 """How long the refresh of a provider that does not shield it by itself goes on after a cancellation."""
@@ -28,7 +28,7 @@ _REFUSED_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class RefreshEvent:
+class RenewalEvent:
     """One renewal of credentials that a client asked for.
 
     Attributes:
@@ -62,7 +62,7 @@ class ProviderSecrets:
         self,
         provider: AuthProviderProtocol,
         logger: logging.Logger,
-        on_refresh: Callable[[RefreshEvent], None] | None = None,
+        on_refresh: Callable[[RenewalEvent], None] | None = None,
     ) -> None:
         violations = list(contract_violations(provider, AuthProviderProtocol))
         if violations:
@@ -145,12 +145,12 @@ class ProviderSecrets:
             if getattr(self._provider, "interactive", False) is True:
                 name = service_name(self._provider)
                 raise CredentialsMissingError(f"{name} is not logged in: call its authenticate() first")
-            result = await self._ask_once(self._provider.authenticate)
+            result = await self._ask_once(self._provider.authenticate, self._logged_in)
             result.own_copy().unwrap()
-            self._login = result
         with _Asking(self):
             credentials = await self._provider.get_credentials()
-        return credentials or ({"token": self._login.token} if self._login.token else None)
+        token = self._login.token if self._login is not None else None
+        return credentials or ({"token": token} if token else None)
 
     async def _renew_once(self, epoch: int) -> AuthResult:
         if epoch != self._epoch:
@@ -159,27 +159,42 @@ class ProviderSecrets:
             failed, failure, until = self._failure
             if failed == epoch and anyio.current_time() < until:
                 return failure.own_copy()
-        result = await self._ask_once(self._provider.refresh_credentials)
-        if not result.success:
-            self._failure = epoch, result, anyio.current_time() + _FAILURE_SECONDS
-            return result.own_copy()
-        if self._epoch == epoch:
-            self._epoch += 1
-            self._login = result if result.token else self._login
-        return result
+        result = await self._ask_once(self._provider.refresh_credentials, self._renewed)
+        return result if result.success else result.own_copy()
 
-    async def _ask_once(self, method: Callable[[], Awaitable[AuthResult]]) -> AuthResult:
-        """Call a method of the provider once for all who ask; a cancellation does not tear it in the middle."""
+    def _logged_in(self, result: AuthResult) -> None:
+        if result.success:
+            self._login = result
+
+    def _renewed(self, result: AuthResult) -> None:
+        if not result.success:
+            self._failure = self._epoch, result, anyio.current_time() + _FAILURE_SECONDS
+            return
+        self._epoch += 1
+        if result.token:
+            self._login = result
+
+    async def _ask_once(
+        self, method: Callable[[], Awaitable[AuthResult]], settle: Callable[[AuthResult], None]
+    ) -> AuthResult:
+        """Call a method of the provider once for all who ask.
+
+        A cancellation does not tear it in the middle, nor keep what it came to from being noted.
+        """
 
         async def lead(flight: Flight[AuthResult]) -> AuthResult:
+            def land(result: AuthResult) -> None:
+                settle(result)
+                flight.outcomes.append(result)
+
             async def work() -> None:
                 with _Asking(self):
-                    flight.outcomes.append(await self._called(method))
+                    land(await self._called(method))
 
             await protected(work, limit=_SHIELD_SECONDS, grace=_SHIELD_SECONDS)
             if not flight.outcomes:
                 error = TimedOutError(f"{service_name(self._provider)} did not answer in time", retryable=True)
-                flight.outcomes.append(AuthResult.from_exception(error))
+                land(AuthResult.from_exception(error))
             return flight.outcomes[0]
 
         return await self._flight.run(lead)
@@ -200,7 +215,7 @@ class ProviderSecrets:
         if not result.success:
             self._logger.warning("the credentials of %s could not be renewed: %s", name, result.error)
         if self._on_refresh is not None:
-            self._on_refresh(RefreshEvent(name, result.success, result.error))
+            self._on_refresh(RenewalEvent(name, result.success, result.error))
 
 
 class _Asking:

@@ -10,11 +10,14 @@ import httpx
 from quackcore_async.clients.http.bodies import is_replayable
 from quackcore_async.clients.http.call import Call, call_of
 from quackcore_async.clients.http.leaks import hide_secrets
-from quackcore_async.clients.http.origins import Origin, origin_of
+from quackcore_async.clients.http.origins import Origin, is_loopback, origin_of, shown_url
 from quackcore_async.clients.http.presentation import NOTHING, Presentation
 from quackcore_async.clients.http.provider import ProviderSecrets
+from quackcore_async.logging import get_logger
 
 __all__ = ["SigningTransport"]
+
+_logger: Final = get_logger(__name__)
 
 _UNAUTHORIZED: Final = 401
 _KEPT_BYTES: Final = 64 * 1024
@@ -50,6 +53,7 @@ class SigningTransport(httpx.AsyncBaseTransport):
         self._inner = inner
         self._provider = provider
         self._allowed = allowed
+        self._warned = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request with its secrets, and once more with renewed ones if the first are refused."""
@@ -76,6 +80,12 @@ class SigningTransport(httpx.AsyncBaseTransport):
     def _is_allowed(self, origin: Origin, call: Call) -> bool:
         return origin == call.origin if self._allowed is None else origin in self._allowed
 
+    def _warn(self, url: httpx.URL) -> None:
+        """Say once that credentials go over the network in the clear; within this machine nobody reads along."""
+        if not is_loopback(origin_of(url)):
+            self._warned = True
+            _logger.warning("credentials are sent to %s in the clear: use https", shown_url(url.join("/")))
+
     async def _send(
         self,
         request: httpx.Request,
@@ -85,6 +95,8 @@ class SigningTransport(httpx.AsyncBaseTransport):
     ) -> httpx.Response:
         if not (common or own or presentation.headers or presentation.query):
             return await self._inner.handle_async_request(request)
+        if request.url.scheme == "http" and not self._warned:
+            self._warn(request.url)
         signed = _SignedRequest(
             request.method,
             presentation.sign_url(request.url),

@@ -1,5 +1,6 @@
 """The client over real connections: its verbs, its errors, its loops, and what it does to bodies."""
 
+import gc
 import gzip
 import json
 import logging
@@ -428,6 +429,7 @@ async def test_a_closed_client_says_so_and_opens_again():
             await client.get("/")
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # sockets that a loop left
 def test_one_loop_after_the_other():
     client = HttpClient()
 
@@ -443,6 +445,7 @@ def test_one_loop_after_the_other():
         await client.aclose()
 
     anyio.run(close)
+    gc.collect()
 
 
 async def test_two_loops_at_a_time_are_refused():

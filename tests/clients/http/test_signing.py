@@ -405,3 +405,17 @@ async def test_a_mocked_transport_sees_the_signed_request():
     await client.get("/x")
     assert seen == ["Bearer S3CR3T-token-1"]
     await client.aclose()
+
+
+@pytest.mark.parametrize(
+    ("base", "warnings"),
+    [("http://api.test", 1), ("https://api.test", 0), ("http://localhost:1", 0), ("http://127.0.0.1:1", 0)],
+)
+async def test_credentials_in_the_clear_are_warned_of_once(base: str, warnings: int, caplog):
+    transport = httpx.MockTransport(lambda _: httpx.Response(200))
+    async with HttpClient(base, auth=Rotating(), transport=transport) as client:
+        for _ in range(3):
+            await client.get("/x?token=S3CR3T")
+    told = [record for record in caplog.records if "in the clear" in record.getMessage()]
+    assert len(told) == warnings
+    assert "S3CR3T" not in caplog.text
