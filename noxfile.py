@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent
 PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
 DOC_TESTS = "tests/test_docs.py"
+IN_PARALLEL = ("--numprocesses=auto", "--maxprocesses=4")
 SCRIPTS = "Scripts" if sys.platform == "win32" else "bin"
 
 
@@ -64,7 +65,7 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests on every Python that is there; the others are named as skipped."""
     install(session, *group("test"))
-    run_pytest(session, "tests", f"--ignore={DOC_TESTS}")
+    run_pytest(session, *IN_PARALLEL, "tests", f"--ignore={DOC_TESTS}")
 
 
 @nox.session(python=PYTHONS[0], reuse_venv=False)
@@ -73,14 +74,14 @@ def lowest(session: nox.Session) -> None:
     session.install("uv")
     session.run_install("uv", "pip", "install", "--resolution=lowest-direct", ".")
     session.run_install("uv", "pip", "install", *group("test"))
-    run_pytest(session, "tests", f"--ignore={DOC_TESTS}")
+    run_pytest(session, *IN_PARALLEL, "tests", f"--ignore={DOC_TESTS}")
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
     """Run every code block of the documentation."""
     install(session, *group("test"))
-    run_pytest(session, DOC_TESTS)
+    run_pytest(session, *IN_PARALLEL, DOC_TESTS)
 
 
 @nox.session
