@@ -185,7 +185,8 @@ class _Host:
         self.breaker = breaker
 
     def is_busy(self) -> bool:
-        return self.slots.held > 0 or (self.breaker is not None and self.breaker.state != "closed")
+        open_circuit = self.breaker is not None and self.breaker.state != "closed"
+        return self.slots.held > 0 or open_circuit or self.pace.is_held_up()
 
     def let_go(self, everything: Slots) -> None:
         self.pace.ended(None)

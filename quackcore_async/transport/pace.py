@@ -47,6 +47,10 @@ class Pace:
         finally:
             self._turn.release()
 
+    def is_held_up(self) -> bool:
+        """Tell whether the next request would have to wait."""
+        return self._delay() > 0
+
     async def take(self) -> None:
         """Wait until a request may go.
 

@@ -50,7 +50,7 @@ class Proxies:
         environ = self._environ or {}
         address = environ.get(url.scheme) or environ.get("all")
         port = url.port or (443 if url.scheme == "https" else 80)
-        if not address or proxy_bypass(url.host) or proxy_bypass(f"{url.host}:{port}"):
+        if not address or proxy_bypass(f"{url.host}:{port}"):
             return None
         return _checked(address if "://" in address else f"http://{address}")
 

@@ -21,6 +21,8 @@ Steps (a step is any function of a `Conversation`, so a test can write its own):
     drip(body, every)                one byte every so many seconds
     stall(after=b"")                 sends `after` and then nothing, with the connection open
     stop_reading()                   reads the head of the request and none of its body
+    read_slowly(piece, every)        reads so many bytes of the body every so many seconds, and answers 200
+    early(step)                      `step`, without reading the body first
     huge_headers(size)               an answer whose headers have that many bytes
     bad_chunk()                      chunked coding with a length that is no number
     cut_chunk()                      chunked coding that ends without its last chunk
@@ -186,6 +188,23 @@ def stop_reading() -> Step:
     def step(talk: Conversation) -> None:
         talk.wait()
         talk.reset()
+
+    step.leaves_body = True  # type: ignore[attr-defined]
+    return step
+
+
+def read_slowly(piece: int = 500_000, every: float = 0.02) -> Step:
+    def step(talk: Conversation) -> None:
+        left = int(talk.headers["content-length"])
+        while left > 0 and not talk.wait(every):
+            taken = 0
+            while left > 0 and taken < piece:
+                data = talk.sock.recv(min(65536, left))
+                if not data:
+                    return
+                taken += len(data)
+                left -= len(data)
+        answer(keep_alive=False)(talk)
 
     step.leaves_body = True  # type: ignore[attr-defined]
     return step

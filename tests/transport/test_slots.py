@@ -51,6 +51,27 @@ async def test_nobody_overtakes_who_waits() -> None:
         assert not slots.try_acquire()
 
 
+async def test_who_is_cancelled_takes_nobody_s_turn_and_gives_none_away() -> None:
+    slots = Slots(1)
+    assert slots.try_acquire()
+    scope = anyio.CancelScope()
+
+    async def impatient() -> None:
+        with scope:
+            await slots.acquire()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(slots.acquire)
+        await anyio.wait_all_tasks_blocked()
+        group.start_soon(impatient)
+        await anyio.wait_all_tasks_blocked()
+        scope.cancel()
+        await anyio.wait_all_tasks_blocked()
+        assert slots.waiting == 1
+        slots.release()
+    assert slots.held == 1
+
+
 async def test_who_is_cancelled_leaves_the_queue() -> None:
     slots = Slots(1)
     assert slots.try_acquire()
@@ -96,7 +117,9 @@ def test_without_a_slot_nothing_would_ever_be_sent(limit: int) -> None:
 
 
 STEPS = st.lists(
-    st.tuples(st.sampled_from(["start", "cancel", "scope", "release", "run"]), st.integers(0, 9)), max_size=60
+    st.tuples(st.sampled_from(["start", "start", "run", "run", "cancel", "scope", "release"]), st.integers(0, 9)),
+    min_size=10,
+    max_size=60,
 )
 
 

@@ -81,7 +81,7 @@ async def test_user_and_password_of_an_address_do_not_get_in_the_way(wire: Wire,
 async def test_no_cookie_is_kept(wire: Wire, server: FaultyServer) -> None:
     server.script(answer(headers={"Set-Cookie": "a=b"}))
     for _ in range(2):
-        await fetched(wire, a_request(url=server.url))
+        await fetched(wire, a_request(url=server.url.replace("127.0.0.1", "localhost")))
     assert "cookie" not in server.requests[1].headers
 
 
@@ -312,6 +312,14 @@ class TestBodies:
         assert type(error) is httpx.WriteTimeout
         assert to_quack_error(error).kind is ErrorKind.TIMEOUT
 
+    async def test_a_server_that_reads_slowly_is_none_that_stopped(self, wire: Wire, server: FaultyServer) -> None:
+        server.script(faulty.read_slowly())
+        times = {"connect": 5, "read": 10, "write": 0.4, "pool": None}
+        request = a_request("PUT", server.url, content=b"x" * 30_000_000, extensions={"timeout": times})
+        started = anyio.current_time()
+        await fetched(wire, request)
+        assert anyio.current_time() - started > 0.4
+
     async def test_a_slow_source_is_not_the_server_s_fault(self, wire: Wire, server: FaultyServer) -> None:
         class Slow(Source):
             async def __anext__(self) -> bytes:
@@ -494,9 +502,19 @@ class TestLoops:
 
     async def test_closing_finishes_under_cancellation(self, wire: Wire, server: FaultyServer) -> None:
         await fetched(wire, a_request(url=server.url))
+        pool = wire._bound.pool
+        close, finished = pool.aclose, []
+
+        async def slowly() -> None:
+            await anyio.lowlevel.checkpoint()
+            await close()
+            finished.append(True)
+
+        pool.aclose = slowly
         with anyio.CancelScope() as scope:
             scope.cancel()
             await wire.aclose()
+        assert finished
         with pytest.raises(LifecycleError):
             await fetched(wire, a_request(url=server.url))
 
@@ -524,6 +542,25 @@ class TestCapacity:
                 group.start_soon(fetched, wire, a_request(url=server.url, timeout=5))
         assert len(server.requests) == 60
         assert peak == 5
+
+    async def test_a_cancelled_call_gives_its_connection_back(self, server: FaultyServer) -> None:
+        server.script(faulty.stall(), answer(body=b"ok"))
+        async with Wire(trust_env=False, max_connections=1) as wire:
+            with anyio.move_on_after(0.1):
+                await fetched(wire, a_request(url=server.url))
+            with anyio.fail_after(5):
+                assert await fetched(wire, a_request(url=server.url)) == b"ok"
+
+    async def test_the_pool_s_own_queue_is_never_used(self, server: FaultyServer) -> None:
+        server.script(faulty.stall(), answer())
+        async with Wire(trust_env=False, max_connections=1) as wire, anyio.create_task_group() as group:
+            group.start_soon(fetched, wire, a_request(url=server.url))
+            while not server.requests:
+                await anyio.sleep(0.01)
+            group.start_soon(fetched, wire, a_request(url=server.url))
+            await anyio.sleep(0.02)
+            assert wire._bound.slots.waiting == 1
+            group.cancel_scope.cancel()
 
     async def test_hosts_share_the_connections(self, server: FaultyServer) -> None:
         with FaultyServer() as other:
