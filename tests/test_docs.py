@@ -2,7 +2,8 @@
 
 The blocks of a page run in order and share their names, in an empty home and a working folder of their own that has
 a copy of `docs/` and a folder `photos/`, each unless the page makes it. Blocks of a page that use `await` share an
-event loop. A block with a `title` is written to that file. `s3://archive` is a bucket of a local server.
+event loop. A block with a `title` is written to that file. `s3://archive` is a bucket of a local server, and where a
+page reads `OAUTH_ISSUER` there is an authorization server, in which everybody agrees at once.
 """
 
 import ast
@@ -67,6 +68,11 @@ def test_code_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
         _make_bucket(endpoint)
         for name, value in endpoint.environ().items():
             monkeypatch.setenv(name, value)
+    if any("OAUTH_ISSUER" in block.text for block in blocks if block.is_run):
+        server = request.getfixturevalue("authorization_server")
+        monkeypatch.setenv("OAUTH_ISSUER", server.issuer)
+        monkeypatch.setenv("OAUTH_CLIENT_ID", server.client_id)
+        monkeypatch.setenv("OAUTH_CLIENT_SECRET", server.client_secret)
     folder = Path.cwd()
     if not _makes(blocks, "docs"):
         shutil.copytree(ROOT / "docs", folder / "docs")
