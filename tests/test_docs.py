@@ -29,7 +29,13 @@ import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 import quackcore_async
-from quackcore_async import BaseAuthProvider, BaseConfigProvider, BaseIntegrationService
+from quackcore_async import (
+    BaseAuthProvider,
+    BaseConfigProvider,
+    BaseIntegrationService,
+    OAuthProvider,
+    RestIntegration,
+)
 from quackcore_async.config.strict_yaml import parse_yaml
 from tests.doc_pages import LANGUAGES, ROOT, Block, anchors_of, blocks_of, links_of, pages, prose_of, rows_of
 
@@ -263,6 +269,8 @@ def _find(dotted: str) -> tuple[object, bool]:
         "BaseAuthProvider": _Provider,
         "BaseConfigProvider": _Configuration,
         "BaseIntegrationService": _Service,
+        "OAuthProvider": partial(OAuthProvider, "client", issuer="https://login.example"),
+        "RestIntegration": RestIntegration,
     }
     found: object = quackcore_async
     for part in dotted.split("."):
@@ -281,7 +289,7 @@ def _kind_of(dotted: str) -> str:
     found, on_instance = _find(dotted)
     function = getattr(found, "__func__", found)
     checks = {
-        "attribute": on_instance,
+        "attribute": on_instance or inspect.ismemberdescriptor(found),
         "module": inspect.ismodule(found),
         "class": isinstance(found, type),
         "property": isinstance(found, property),
@@ -308,6 +316,9 @@ GUIDE_NAMES = """
     success_result error_result success message error content token expiry credentials_path validation_errors
     get_integration get_integration_by_type is_registered list_integrations register discover_integrations
     load_integration_module IntegrationRegistry
+    OAuthProvider client_id client_secret auth_url token_url redirect_uri scope access_token refresh_token token_expiry
+    ExampleServiceClient set_token _make_request api_request_with_retry timeout max_retries retry_delay client
+    list_resources get_resource create_resource update_resource delete_resource S3Integration
 """.split()  # noqa: SIM905 - it reads as the list that it is
 
 
