@@ -2,7 +2,8 @@
 
 The blocks of a page run in order and share their names, in an empty home and a working folder of their own that has
 a copy of `docs/` and a folder `photos/`, each unless the page makes it. Blocks of a page that use `await` share an
-event loop. A block with a `title` is written to that file. `s3://archive` is a bucket of a local server.
+event loop. A block with a `title` is written to that file. `s3://archive` is a bucket of a local server, and where a
+page reads `OAUTH_ISSUER` there is an authorization server, in which everybody agrees at once.
 """
 
 import ast
@@ -28,7 +29,13 @@ import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 import quackcore_async
-from quackcore_async import BaseAuthProvider, BaseConfigProvider, BaseIntegrationService
+from quackcore_async import (
+    BaseAuthProvider,
+    BaseConfigProvider,
+    BaseIntegrationService,
+    OAuthProvider,
+    RestIntegration,
+)
 from quackcore_async.config.strict_yaml import parse_yaml
 from tests.doc_pages import LANGUAGES, ROOT, Block, anchors_of, blocks_of, links_of, pages, prose_of, rows_of
 
@@ -67,6 +74,11 @@ def test_code_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
         _make_bucket(endpoint)
         for name, value in endpoint.environ().items():
             monkeypatch.setenv(name, value)
+    if any("OAUTH_ISSUER" in block.text for block in blocks if block.is_run):
+        server = request.getfixturevalue("authorization_server")
+        monkeypatch.setenv("OAUTH_ISSUER", server.issuer)
+        monkeypatch.setenv("OAUTH_CLIENT_ID", server.client_id)
+        monkeypatch.setenv("OAUTH_CLIENT_SECRET", server.client_secret)
     folder = Path.cwd()
     if not _makes(blocks, "docs"):
         shutil.copytree(ROOT / "docs", folder / "docs")
@@ -257,6 +269,8 @@ def _find(dotted: str) -> tuple[object, bool]:
         "BaseAuthProvider": _Provider,
         "BaseConfigProvider": _Configuration,
         "BaseIntegrationService": _Service,
+        "OAuthProvider": partial(OAuthProvider, "client", issuer="https://login.example"),
+        "RestIntegration": RestIntegration,
     }
     found: object = quackcore_async
     for part in dotted.split("."):
@@ -275,7 +289,7 @@ def _kind_of(dotted: str) -> str:
     found, on_instance = _find(dotted)
     function = getattr(found, "__func__", found)
     checks = {
-        "attribute": on_instance,
+        "attribute": on_instance or inspect.ismemberdescriptor(found),
         "module": inspect.ismodule(found),
         "class": isinstance(found, type),
         "property": isinstance(found, property),
@@ -302,6 +316,9 @@ GUIDE_NAMES = """
     success_result error_result success message error content token expiry credentials_path validation_errors
     get_integration get_integration_by_type is_registered list_integrations register discover_integrations
     load_integration_module IntegrationRegistry
+    OAuthProvider client_id client_secret auth_url token_url redirect_uri scope access_token refresh_token token_expiry
+    ExampleServiceClient set_token _make_request api_request_with_retry timeout max_retries retry_delay client
+    list_resources get_resource create_resource update_resource delete_resource S3Integration
 """.split()  # noqa: SIM905 - it reads as the list that it is
 
 

@@ -10,6 +10,7 @@ from quackcore_async.auth.values import checked_header_name, checked_header_valu
 from quackcore_async.errors import AuthError, InvalidConfigError
 from quackcore_async.protocols.signing import RequestSecrets
 from quackcore_async.redaction import Secret
+from quackcore_async.results import AuthResult
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -55,7 +56,8 @@ class _StaticProvider(BaseAuthProvider):
     async def _authenticate(self) -> Credentials:
         return self._static
 
-    async def _refresh(self, credentials: Credentials) -> Credentials:  # noqa: ARG002 - the hook's signature
+    async def refresh_credentials(self, *, rejected: int | None = None) -> AuthResult:  # noqa: ARG002 - the base's
+        """Fail, also before a login: a service that refuses what is configured refuses it again."""
         raise AuthError(
             f"{self.name} cannot renew its credentials: they are configured; give it new ones",
             code="static_credentials",

@@ -76,9 +76,12 @@ async def show_status(name: str | None) -> Outcome:
     usable = True
     for label, provider in providers.items():
         status = await _status_of(provider)
-        usable = usable and status.is_usable
-        rows.append({"name": label, "provider": provider.name, "usable": status.is_usable, **asdict(status)})
-        lines.append(f"{label:<20}{provider.name:<16}{_phrase(status)}")
+        by_itself = status.state == "missing" and getattr(provider, "interactive", True) is False
+        serves = status.is_usable or by_itself
+        usable = usable and serves
+        rows.append({"name": label, "provider": provider.name, "usable": serves, **asdict(status)})
+        phrase = f"{_phrase(status)}{'; logs in when it is used' if by_itself else ''}"
+        lines.append(f"{label:<20}{provider.name:<16}{phrase}")
     summary = "" if rows else "no configured integration has a login"
     code = ExitCode.OK if usable else ExitCode.ACCESS
     return Outcome(data={"logins": rows}, text=tuple(lines), summary=summary, code=code)

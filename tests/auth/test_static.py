@@ -4,6 +4,7 @@ import logging
 import pickle
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +12,8 @@ from pydantic import SecretStr
 
 from quackcore_async.auth import ApiKeyProvider, BasicAuthProvider, BearerTokenProvider, Credentials
 from quackcore_async.auth.values import checked_header_value
-from quackcore_async.errors import ErrorKind, InvalidConfigError
+from quackcore_async.clients import HttpClient
+from quackcore_async.errors import ErrorKind, InvalidConfigError, ResponseError
 from quackcore_async.protocols.signing import RequestSigner
 from quackcore_async.redaction import Secret
 
@@ -77,9 +79,16 @@ async def test_it_cannot_be_renewed_and_says_so(provider, logged_in):
     result = await provider.refresh_credentials()
     assert not result.success
     assert result.error_info.kind is ErrorKind.AUTH_REQUIRED
-    if logged_in:
-        assert result.error_info.code == "static_credentials"
-        assert "cannot renew" in result.error
+    assert result.error_info.code == "static_credentials"
+    assert "cannot renew" in result.error
+
+
+async def test_a_key_that_a_service_refuses_is_called_that_and_not_a_missing_login():
+    transport = httpx.MockTransport(lambda _request: httpx.Response(401))
+    async with HttpClient("https://api.test", auth=ApiKeyProvider(SENTINEL), transport=transport) as client:
+        with pytest.raises(ResponseError, match="they are configured; give it new ones") as caught:
+            await client.get("things")
+    assert caught.value.code == "static_credentials"
 
 
 @pytest.mark.parametrize("provider", all_of_them(), ids=repr)

@@ -109,6 +109,14 @@ def test_the_status_asks_no_service(process, server, configure):
     assert len(server.requests) == asked
 
 
+def test_a_login_that_needs_no_person_is_not_missed(quack, configure):
+    configure(flow="client_credentials")
+    status = quack("auth", "status", "crm", "--json")
+    (row,) = status.result["data"]["logins"]
+    assert (status.code, row["state"], row["usable"]) == (0, "missing", True)
+    assert "logs in when it is used" in quack("auth", "status", "crm").stdout
+
+
 def test_a_refresh_stores_the_new_token(process, server, configure):
     log_in_by_callback(process, server)
     first = json.loads(stored().read_text(encoding="utf-8"))
