@@ -13,12 +13,14 @@ from quackcore_async.config import BaseConfigProvider, TracedConfig, config_sche
 from quackcore_async.errors import ConfigError, MissingConfigError
 from quackcore_async.redaction import MASK, is_secret_name, mask_mapping
 from quackcore_async.registry import IntegrationRegistry
+from quackcore_async.rest import RestConfigProvider
 from quackcore_async.storage import LocalStorage
 from quackcore_async.storage.s3 import S3Storage
 
 __all__ = ["find_config", "schema_of", "show_config", "validate_config"]
 
-_KINDS: Final = ("local", "s3")
+_STORAGES: Final = ("local", "s3")
+_KINDS: Final = (*_STORAGES, "rest")
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"  # the one that pydantic writes
 
 
@@ -123,7 +125,7 @@ async def _providers(name: str | None) -> dict[str, BaseConfigProvider]:
         provider = getattr(integration, "config_provider", None)
         if isinstance(provider, BaseConfigProvider):
             providers[integration.name] = provider
-    for kind in _KINDS:
+    for kind in _STORAGES:
         if await _has_section(kind):
             providers.setdefault(kind, _provider_of(kind))
     if name is None:
@@ -134,6 +136,8 @@ async def _providers(name: str | None) -> dict[str, BaseConfigProvider]:
 
 
 def _provider_of(kind: str) -> BaseConfigProvider:
+    if kind == "rest":
+        return RestConfigProvider()
     provider = (S3Storage() if kind == "s3" else LocalStorage()).config_provider
     if not isinstance(provider, BaseConfigProvider):
         raise TypeError(f"the storage {kind} has no configuration provider")

@@ -73,6 +73,23 @@ class OAuthAuth(BaseModel):
     audience: str | None = Field(
         default=None, description="Whom the tokens are for, where the server asks for it."
     )
+    resource: str | None = Field(default=None, description="What the tokens are for, as an address (RFC 8707).")
+    allowed_origins: list[str] = Field(
+        default_factory=list, description="Origins beside the issuer's that its metadata may name."
+    )
+    client_auth: Literal["post", "basic", "none", "private_key_jwt"] | None = Field(
+        default=None, description="How the program proves itself; what fits, when it is left out."
+    )
+    private_key: str | None = Field(
+        default=None, description="For `private_key_jwt`: the path of a file with the key."
+    )
+    key_id: str | None = Field(default=None, description="Name of that key, for servers that know several.")
+    extra_auth_params: dict[str, str] = Field(
+        default_factory=dict, description="Sent to `auth_url` in addition, such as `prompt: consent`."
+    )
+    extra_token_params: dict[str, str] = Field(
+        default_factory=dict, description="Sent to `token_url` in addition."
+    )
     credentials_file: str | None = Field(
         default=None,
         description="Where the login is stored; a person's is in a file of the instance's name in ~/.quack.",

@@ -4,7 +4,7 @@ from typing import Final, cast
 
 import httpx
 
-from quackcore_async.errors import TransportError
+from quackcore_async.errors import ErrorKind, TransportError
 from quackcore_async.transport.decompression import decompressor_for
 
 __all__ = ["MAX_RESPONSE_BYTES", "read_capped"]
@@ -68,5 +68,7 @@ def _check(body: bytes | bytearray, limit: int) -> None:
 
 def _too_large(limit: int) -> TransportError:
     return TransportError(
-        f"the answer is longer than {limit} bytes: read it as a stream, or raise the limit", code="too_large"
+        f"the answer is longer than {limit} bytes: read it as a stream, or raise the limit",
+        kind=ErrorKind.CORRUPTED,
+        code="too_large",
     )

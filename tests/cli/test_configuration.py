@@ -155,7 +155,7 @@ def test_a_file_that_is_no_yaml_is_exit_7(quack):
     assert "quack_config.yaml" in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [[], ["s3"], ["local"]])
+@pytest.mark.parametrize("arguments", [[], ["s3"], ["local"], ["rest"]])
 def test_config_schema_is_a_json_schema(quack, arguments):
     done = quack("config", "schema", *arguments)
     schema = json.loads(done.stdout)

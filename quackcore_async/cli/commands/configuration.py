@@ -22,7 +22,7 @@ Name = Annotated[
 ]
 Kind = Annotated[
     str | None,
-    typer.Argument(metavar="[KIND]", help="s3 or local; the whole file without it.", show_default=False),
+    typer.Argument(metavar="[KIND]", help="s3, local or rest; the whole file without it.", show_default=False),
 ]
 
 

@@ -222,7 +222,7 @@ async def test_a_body_that_is_too_long_is_refused_by_what_comes_out_of_it():
     async with serving(script) as server, HttpClient(server.url, max_response_bytes=1_000_000) as client:
         with pytest.raises(QuackError) as caught:
             await client.get("/")
-        assert caught.value.code == "too_large"
+        assert (caught.value.code, caught.value.kind) == ("too_large", ErrorKind.CORRUPTED)
         async with client.stream("GET", "/") as response:
             assert len(await response.aread()) == 3_000_000
 
