@@ -19,11 +19,13 @@ from quackcore_async.errors import (
     ErrorKind,
 )
 from quackcore_async.logging import get_logger
-from quackcore_async.protocols.core import AuthProviderProtocol
+from quackcore_async.protocols.core import AuthProviderProtocol, MadeByInit
 from quackcore_async.results import AuthResult
 
 if TYPE_CHECKING:
     from quackcore_async.auth.events import RefreshEvent
+    from quackcore_async.auth.keeper import Keeper
+    from quackcore_async.auth.login import Login
     from quackcore_async.auth.status import LoginStatus
     from quackcore_async.auth.stores.protocol import CredentialStore
     from quackcore_async.protocols.signing import RequestSecrets
@@ -60,6 +62,9 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
     """
 
     interactive: ClassVar[bool] = False
+
+    _keeper: "Keeper" = MadeByInit()  # type: ignore[assignment]
+    _login: "Login" = MadeByInit()  # type: ignore[assignment]
 
     _shares_login: ClassVar[bool] = True
 

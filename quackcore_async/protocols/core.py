@@ -142,6 +142,15 @@ _PROTOCOLS: Final = (
 )
 
 
+class MadeByInit:
+    """Stands where `__init__` of a base class puts something: a subclass that does not call it is told so."""
+
+    def __get__(self, owner: object, kind: type) -> Any:  # noqa: ANN401 - whatever is put there
+        if owner is None:
+            return self
+        raise ContractError(f"{kind.__name__}.__init__ does not call super().__init__(): call it first")
+
+
 def coroutine_methods(protocol: type) -> tuple[str, ...]:
     """Return the names of the coroutine methods that a protocol asks for, its bases' included."""
     names: dict[str, None] = {}

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from quackcore_async.config import BaseConfigProvider
 from quackcore_async.errors import ConfigError, ContractError
@@ -15,12 +15,16 @@ from quackcore_async.protocols.core import (
     AuthProviderProtocol,
     ConfigProviderProtocol,
     IntegrationProtocol,
+    MadeByInit,
     call_method,
 )
 from quackcore_async.redaction import Secret, find_secrets
 from quackcore_async.results import AuthResult, IntegrationResult
 from quackcore_async.service.overrides import wrap_overrides
 from quackcore_async.service.state import IntegrationState
+
+if TYPE_CHECKING:
+    from quackcore_async.service.lifecycle import Lifecycle
 
 __all__ = ["BaseIntegrationService"]
 
@@ -49,6 +53,8 @@ class BaseIntegrationService(IntegrationProtocol, ABC):
     """
 
     requires: ClassVar[tuple[str, ...]] = ()
+
+    _lifecycle: Lifecycle = MadeByInit()  # type: ignore[assignment]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

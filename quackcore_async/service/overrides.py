@@ -14,7 +14,7 @@ from quackcore_async.protocols.core import (
     guards,
     unguarded_method,
 )
-from quackcore_async.results import IntegrationResult
+from quackcore_async.results import IntegrationResult, returns_result
 
 if TYPE_CHECKING:
     from quackcore_async.service.lifecycle import Lifecycle
@@ -44,6 +44,7 @@ def _initialize(owner: type, method: Callable[..., Any]) -> Callable[..., Awaita
     guarded = guard_method(owner, method, IntegrationResult)
 
     @guards(method)
+    @returns_result(IntegrationResult)
     async def initialize(self: Any, *args: Any, **kwargs: Any) -> IntegrationResult[Any]:  # noqa: ANN401 - an integration
         lifecycle: Lifecycle = self._lifecycle
         return await lifecycle.initialize(owner, functools.partial(guarded, self, *args, **kwargs))
@@ -54,9 +55,9 @@ def _initialize(owner: type, method: Callable[..., Any]) -> Callable[..., Awaita
 def _is_available(method: Callable[..., Any]) -> Callable[..., Awaitable[bool]]:
     @guards(method)
     async def is_available(self: Any) -> bool:  # noqa: ANN401 - an integration, whose module imports this one
-        if not self._lifecycle.may_be_available():
-            return False
         try:
+            if not self._lifecycle.may_be_available():
+                return False
             outcome = method(self)
             return bool(await outcome if inspect.isawaitable(outcome) else outcome)
         except Exception:

@@ -37,12 +37,17 @@ class BoundResources:
                 delattr(self._owner, name)
             else:
                 setattr(self._owner, name, earlier)
-            up_since = getattr(getattr(value, "_lifecycle", None), "up_since", None)
+            up_since = _up_since(value)
             shared = isinstance(up_since, float) and up_since <= self._began
             if not shared and not any(value is known for known in resources):
                 resources.append(value)
         resources.reverse()
         return resources
+
+
+def _up_since(value: object) -> float | None:
+    lifecycle = getattr(value, "__dict__", {}).get("_lifecycle")
+    return getattr(lifecycle, "up_since", None)
 
 
 def _is_closeable(value: object) -> bool:

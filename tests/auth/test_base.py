@@ -12,7 +12,7 @@ import anyio.lowlevel
 import pytest
 
 from quackcore_async.auth import BaseAuthProvider, Credentials
-from quackcore_async.errors import CredentialsMissingError, ErrorKind
+from quackcore_async.errors import ContractError, CredentialsMissingError, ErrorKind
 from quackcore_async.results import AuthResult, ErrorInfo
 
 
@@ -461,3 +461,14 @@ async def test_a_mixin_that_overrides_refresh_credentials_is_in_the_flight():
         for _ in range(10):
             group.start_soon(provider.refresh_credentials)
     assert provider.refreshes == 1
+
+
+async def test_who_forgets_super_init_is_told_so():
+    class Forgetful(BaseAuthProvider):
+        name = "forgetful"
+
+        def __init__(self) -> None:
+            pass
+
+    with pytest.raises(ContractError, match=r"Forgetful.__init__ does not call super\(\).__init__\(\)"):
+        await Forgetful().get_credentials()

@@ -1,6 +1,7 @@
 """Starting once, failing whole, closing once."""
 
 import asyncio
+import logging
 from typing import Any
 
 import anyio
@@ -684,3 +685,19 @@ async def test_a_configured_secret_is_scrubbed_from_what_a_start_says(caplog: py
     result = await Leaky(config={"api_key": "sesame-5551"}).initialize()
     assert result.error == "RuntimeError: refused key ***"
     assert "sesame-5551" not in caplog.text + str(result.exception)
+
+
+class Forgetful(BaseIntegrationService):
+    """Its author forgot `super().__init__()`."""
+
+    name = "forgetful"
+
+    def __init__(self) -> None:
+        self.logger = logging.getLogger("forgetful")
+
+
+async def test_who_forgets_super_init_is_told_so():
+    result = await Forgetful().initialize()
+    assert result.error_info.code == "contract"
+    assert "Forgetful.__init__ does not call super().__init__()" in result.error
+    assert await Forgetful().is_available() is False
