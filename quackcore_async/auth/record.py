@@ -63,7 +63,8 @@ class StoredLogin(NamedTuple):
         """Return everything in the clear, to be stored."""
         about = {"generation": self.generation, "obtained_at": self.obtained_at, "revoked_at": self.revoked_at}
         known = {key: value for key, value in about.items() if value is not None}
-        return {"v": FORMAT, **known, **self.credentials.to_mapping()}
+        rest = {key: value for key, value in self.credentials.to_mapping().items() if key not in _ABOUT}
+        return {"v": FORMAT, **known, **rest}
 
     def is_empty(self) -> bool:
         """Tell whether there is nothing to log in with."""

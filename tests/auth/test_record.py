@@ -20,6 +20,14 @@ def test_what_is_written_is_read():
     assert again.credentials.extra == {"x": 1}
 
 
+def test_what_a_service_answers_under_the_names_of_the_record_does_not_stand_in_for_it():
+    extra = {"v": 2, "generation": 10**18, "obtained_at": 5, "revoked_at": 5}
+    mapping = StoredLogin(Credentials("t", extra=extra), 3).to_mapping()
+    assert mapping == {"v": 1, "generation": 3, "access_token": "t", "token_type": "Bearer"}
+    again = StoredLogin.from_mapping(mapping)
+    assert (again.generation, again.obtained_at, again.revoked_at) == (3, None, None)
+
+
 @pytest.mark.parametrize(
     "data",
     [
