@@ -71,7 +71,7 @@ class Keeper:
     def _known(self, credentials: object) -> object:
         """Return what an author has. Memory is always a store: who has nothing gets the last login."""
         self._login.foreign_secrets = find_secrets(credentials)
-        return credentials or self._login.credentials
+        return credentials or self._login.credentials or credentials
 
     async def save(self) -> bool:
         """Store the login; False when there is nowhere to store it, no login, or it fails."""
