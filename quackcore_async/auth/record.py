@@ -6,12 +6,13 @@ from typing import Any, Final, NamedTuple
 from quackcore_async.auth.credentials import Credentials
 from quackcore_async.errors import ErrorKind, QuackError
 
-__all__ = ["CredentialStoreError", "StoredLogin", "store_key"]
+__all__ = ["CredentialStoreError", "StoredLogin", "login_key", "store_key"]
 
 FORMAT: Final = 1
 _ABOUT: Final = ("v", "generation", "obtained_at", "revoked_at")
 _TEXTS: Final = ("token", "access_token", "refresh_token", "token_type")
 _LONGEST_NAME: Final = 64
+_LONGEST_HINT: Final = 32
 
 
 class CredentialStoreError(QuackError):
@@ -88,8 +89,8 @@ def store_key(name: str) -> str:
     letters = lowered.replace(".", "").replace("_", "").replace("-", "")
     if not (lowered.isascii() and letters.isalnum() and lowered[0].isalnum() and len(name) <= _LONGEST_NAME):
         raise QuackError(
-            f"{name[:_LONGEST_NAME]!r} cannot be the key of a stored login: use at most {_LONGEST_NAME} letters, "
-            "digits, '.', '_' and '-', a letter or digit first",
+            f"{name[:_LONGEST_NAME]!r} cannot be the key of a stored login: pass a store_key, or a name of at "
+            f"most {_LONGEST_NAME} letters, digits, '.', '_' and '-', a letter or digit first",
             kind=ErrorKind.INVALID_INPUT,
             code="invalid_name",
         )
@@ -98,3 +99,19 @@ def store_key(name: str) -> str:
     from hashlib import sha256
 
     return f"{lowered}-{sha256(name.encode()).hexdigest()[:8]}"
+
+
+def login_key(name: str, *, server: str, client_id: str, scope: str) -> str:
+    """Return a key that no other login has: not that of another server, client, scope or name.
+
+    Args:
+        name: Begins the key, as far as a file can be called so, for people who look into the folder.
+        server: Issuer or token endpoint.
+        client_id: Name of the client there.
+        scope: What is asked for, in words divided by blanks.
+    """
+    from hashlib import sha256
+
+    identity = "\0".join((name, server, client_id, *sorted(scope.split())))
+    hint = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name.lower())
+    return f"{hint[:_LONGEST_HINT].strip('-') or 'login'}-{sha256(identity.encode()).hexdigest()[:16]}"

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quackcore_async.auth import Credentials, MemoryStore
-from quackcore_async.auth.record import CredentialStoreError, StoredLogin, store_key
+from quackcore_async.auth.record import CredentialStoreError, StoredLogin, login_key, store_key
 from quackcore_async.errors import ErrorKind, QuackError
 from tests.auth.service import Clocks, Provider, Service
 
@@ -113,3 +113,31 @@ async def test_a_provider_whose_name_is_no_key_says_so():
 
     result = await Climbing(Service(Clocks()), store=MemoryStore()).authenticate()
     assert result.error_info.code == "invalid_name"
+
+
+SAME = {"name": "crm", "server": "https://login.test/token", "client_id": "client", "scope": "read write"}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"name": "CRM"},
+        {"server": "https://staging.test/token"},
+        {"client_id": "client2"},
+        {"scope": "read"},
+        {"server": "https://login.test/tokenclient", "client_id": ""},
+    ],
+)
+def test_another_login_has_another_key(other: dict[str, str]):
+    assert login_key(**SAME) != login_key(**{**SAME, **other})
+
+
+def test_the_order_of_scopes_makes_no_other_login():
+    assert login_key(**SAME) == login_key(**{**SAME, "scope": " write  read"})
+    assert login_key(**SAME).startswith("crm-")
+
+
+@given(st.text(), st.text())
+def test_the_key_of_a_login_is_a_safe_file_name(name: str, server: str):
+    key = login_key(name, server=server, client_id="c", scope="")
+    assert store_key(key) == key

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from quackcore_async.auth.base import BaseAuthProvider
@@ -37,6 +36,7 @@ from quackcore_async.auth.oauth.revocation import revoke_tokens
 from quackcore_async.auth.oauth.server import Server
 from quackcore_async.auth.oauth.settings import FLOWS, Addresses, Flow, checked_parameters
 from quackcore_async.auth.oauth.token_response import read_credentials
+from quackcore_async.auth.record import login_key
 from quackcore_async.auth.values import checked_text
 from quackcore_async.errors import AuthError, ErrorKind, InvalidConfigError
 from quackcore_async.redaction import Secret
@@ -192,7 +192,7 @@ class OAuthProvider(BaseAuthProvider):
         self._used = UsedStates()
         self._check()
         if store is not None and store_key is None and name == DEFAULT_NAME:
-            self._store_key = self._key_of_login()
+            self._store_key = login_key(name, server=issuer or token_url, client_id=client_id, scope=scope)
 
     @property
     def name(self) -> str:
@@ -360,10 +360,6 @@ class OAuthProvider(BaseAuthProvider):
             metadata = self._server.metadata
             method = "basic" if metadata and metadata.takes_secret_in_header_only() else "post"
         return Client(self.client_id, method, self._client_secret, self._key, self._clock)
-
-    def _key_of_login(self) -> str:
-        parts = (self.issuer or self.token_url, self.client_id, *sorted(self.scope.split()))
-        return f"{DEFAULT_NAME.lower()}-{sha256(' '.join(parts).encode()).hexdigest()[:16]}"
 
     def _addresses(self) -> Addresses:
         urls = {name: getattr(self, name) for name in ("auth_url", "token_url", "device_url", "revocation_url")}
