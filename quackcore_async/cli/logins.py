@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from quackcore_async.auth import BaseAuthProvider, LoginStatus, OAuthProvider
+from quackcore_async.auth.oauth.listener import is_listened_to
 from quackcore_async.cli.exits import ExitCode
 from quackcore_async.cli.output import Outcome, Output
 from quackcore_async.cli.usage import UsageFault
 from quackcore_async.concurrency import run_in_daemon
+from quackcore_async.config import list_instances
 from quackcore_async.errors import AuthError, CredentialsMissingError, QuackError
 from quackcore_async.protocols import AuthProviderProtocol
 from quackcore_async.registry import IntegrationRegistry
@@ -75,13 +77,10 @@ async def show_status(out: Output, name: str | None) -> Outcome:
         UsageFault: if there is no such integration, or it has no login.
         QuackError: if the configuration cannot be read.
     """
-    integrations = await _configured()
-    if name is not None:
-        integrations = {name: _named(integrations, name)}
     rows: list[Mapping[str, Any]] = []
     lines: list[str] = []
     failures: list[QuackError] = []
-    for label, integration in integrations.items():
+    for label, integration in (await _configured(name)).items():
         try:
             provider = await _load(integration)
             status = None if provider is None else await _status_of(provider)
@@ -94,12 +93,12 @@ async def show_status(out: Output, name: str | None) -> Outcome:
         lines.append(f"{label:<20}{provider.name:<16}{_phrase(status)}")
     if name is not None and not rows and not failures:
         raise UsageFault(f"{name} has no login of its own")
-    for failure in failures[1:]:
+    for failure in failures[:-1]:
         out.complain(str(failure))
     summary = "" if rows or failures else "no configured integration has a login"
     data = {"logins": rows, "failed": [str(failure) for failure in failures]}
     if failures:
-        return Outcome(data=data, text=tuple(lines), error=failures[0])
+        return Outcome(data=data, text=tuple(lines), error=failures[-1])
     code = ExitCode.OK if all(row["usable"] for row in rows) else ExitCode.ACCESS
     return Outcome(data=data, text=tuple(lines), summary=summary, code=code)
 
@@ -150,12 +149,19 @@ async def _ended(name: str, provider: AuthProviderProtocol, result: AuthResult, 
 def _prepare(out: Output, provider: OAuthProvider, *, device: bool, browser: bool) -> None:
     if device:
         provider.flow = "device"
-    elif provider.flow == "authorization_code" and not browser:
+    elif provider.flow == "authorization_code":
+        comes_back_here = is_listened_to(provider.redirect_uri)
+        if not comes_back_here and not sys.stdin.isatty():
+            raise UsageFault(
+                "redirect_uri is not on this machine, so the address that the browser ends at has to be pasted: "
+                "run this in a terminal, or use --device"
+            )
 
         async def ask_here(url: str) -> str | None:
             return await _ask_here(out, url)
 
-        provider.authorization_handler = ask_here
+        if not (browser and comes_back_here):
+            provider.authorization_handler = ask_here
 
 
 async def _ask_here(out: Output, url: str) -> str | None:
@@ -163,25 +169,26 @@ async def _ask_here(out: Output, url: str) -> str | None:
     out.console.print(f"Open this address to log in:\n{url}", soft_wrap=True)
     if not sys.stdin.isatty():
         return None
-    out.console.print("If that browser is on another machine, paste the address that it ends at, and press Enter:")
+    out.console.print(
+        "If the browser does not come back here, paste the address that it ends at, and press Enter:"
+    )
     return (await run_in_daemon(sys.stdin.readline)).strip() or None
 
 
-async def _configured() -> dict[str, object]:
-    return {integration.name: integration for integration in await IntegrationRegistry().configure()}
-
-
-def _named(integrations: Mapping[str, object], name: str) -> object:
-    if name not in integrations:
-        known = ", ".join(integrations) or "none (`quack config path -v` shows where it was looked)"
-        raise UsageFault(f"{name!r} is not configured: configured are {known}")
-    return integrations[name]
+async def _configured(name: str | None = None) -> dict[str, object]:
+    """Make one of the integrations, whatever is wrong with the others, or all of them."""
+    names = None if name is None else (name,)
+    made = {integration.name: integration for integration in await IntegrationRegistry().configure(names=names)}
+    if name is None or name in made:
+        return made if name is None else {name: made[name]}
+    known = ", ".join(await list_instances()) or "none (`quack config path -v` shows where it was looked)"
+    raise UsageFault(f"{name!r} is not configured: configured are {known}")
 
 
 async def _provider_of(name: str) -> AuthProviderProtocol:
-    integration = _named(await _configured(), name)
+    integrations = await _configured(name)
     try:
-        provider = await _load(integration)
+        provider = await _load(integrations[name])
     except QuackError as error:
         raise _told_of(name, error) from error
     if provider is None:

@@ -205,12 +205,28 @@ def test_an_error_in_a_section_names_the_integration(quack, configure, command):
     assert (finished.code, "broken: client_id is empty" in finished.stderr) == (7, True)
 
 
+def test_a_login_is_had_whatever_is_wrong_with_other_instances(quack, server, configure):
+    configure(flow="client_credentials")
+    add("missing", {"use": "a-plugin-that-is-not-installed"})
+    assert quack("auth", "login", "crm").code == 0
+    finished = quack("auth", "status", "crn")
+    assert (finished.code, "crm, shelf, missing" in finished.stderr) == (2, True)
+
+
 def test_a_client_that_logs_in_by_its_own_right_needs_no_login_and_no_file(quack, server, configure):
     configure(flow="client_credentials")
     before = quack("auth", "status", "crm")
     assert (before.code, "logs in by itself" in before.stdout) == (0, True)
     finished = quack("auth", "login", "crm")
     assert (finished.code, "crm: logged in" in finished.stderr) == (0, True)
+
+
+@pytest.mark.parametrize("option", [(), ("--no-browser",)])
+def test_an_answer_that_can_only_be_pasted_needs_a_terminal(process, server, configure, option):
+    configure(redirect_uri="https://app.example/callback")
+    finished = process("auth", "login", "crm", *option)
+    assert (finished.code, "run this in a terminal, or use --device" in finished.stderr) == (2, True)
+    assert process("auth", "login", "crm", "--device").code == 0
 
 
 def test_a_refresh_before_the_login_says_how_to_log_in(quack, configure):
