@@ -94,6 +94,10 @@ class Keeper:
         """Open the background; the calling task holds it until `leave`."""
         await self._freshness.enter()
 
+    def stays_open(self) -> bool:
+        """Tell whether the background goes on for others when the calling task leaves."""
+        return self._freshness.is_held()
+
     async def leave(self) -> None:
         """Close the background."""
         await self._freshness.leave()

@@ -143,6 +143,7 @@ class Login:
                 )
             self.thread = threading.get_ident()
             self._account = account_of(self._place(), account)
+            self._account.logins.add(self)
             return self._account
 
     def find_store(self) -> "tuple[CredentialStore, str] | None":
@@ -212,7 +213,7 @@ class Login:
         account.latest = account.unsaved = account.seen = None
         account.stored = False
         account.setback.clear()
-        for login in [login for login in _logins if login._account is account]:
+        for login in [login for login in account.logins if login._account is account]:
             login._drop()
             login.is_logged_out = for_good
 

@@ -178,7 +178,9 @@ async def _ask_here(out: Output, url: str) -> str | None:
 async def _configured(name: str | None = None) -> dict[str, object]:
     """Make one of the integrations, whatever is wrong with the others, or all of them."""
     names = None if name is None else (name,)
-    made = {integration.name: integration for integration in await IntegrationRegistry().configure(names=names)}
+    made: dict[str, object] = {
+        integration.name: integration for integration in await IntegrationRegistry().configure(names=names)
+    }
     if name is None or name in made:
         return made if name is None else {name: made[name]}
     known = ", ".join(await list_instances()) or "none (`quack config path -v` shows where it was looked)"

@@ -1,6 +1,7 @@
 """Event loops, threads and clocks: one after the other works, two at a time get an error, and no clock is trusted."""
 
 import asyncio
+import sys
 import threading
 from typing import Any
 
@@ -113,3 +114,27 @@ async def test_a_machine_that_slept_renews_an_expired_token(provider: Provider, 
     await provider.authenticate()
     clocks.wall += 7200  # the monotonic clock of Linux stands still meanwhile
     assert await provider.get_token() == "access-1-1"
+
+
+def test_a_logout_is_not_disturbed_by_providers_that_other_threads_make(clocks: Clocks):
+    failures: list[str] = []
+
+    async def come_and_go() -> None:
+        for _ in range(40):
+            provider = Provider(Service(clocks))
+            await provider.authenticate()
+            result = await provider.logout()
+            if not result.success or provider.generation != 2:
+                failures.append(str(result.error))
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=anyio.run, args=(come_and_go,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert failures == []
