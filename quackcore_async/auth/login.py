@@ -305,7 +305,15 @@ class Login:
         return result
 
     async def log_out(self, lead: Lead) -> AuthResult:
-        """Log out, once what is under way is done."""
+        """Log out, once what is under way is done.
+
+        What is under way cannot do so itself: the login that it is about to store would be back at once.
+        """
+        if self.is_inside():
+            error = LifecycleError(
+                f"{self.name} cannot log out while it logs in or renews its login", code="cycle"
+            )
+            return AuthResult.from_exception(error, service=self.name, operation=Work.LOGOUT.value)
         return await self._enter(Work.LOGOUT, lead)
 
     async def _answer(self, rejected: int | None, look: Lead | None) -> AuthResult | None:

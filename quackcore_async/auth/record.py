@@ -9,6 +9,7 @@ from quackcore_async.errors import ErrorKind, QuackError
 __all__ = ["CredentialStoreError", "StoredLogin", "login_key", "store_key"]
 
 FORMAT: Final = 1
+_LATEST: Final = 99  # whatever else is there was not written by a later version
 _ABOUT: Final = ("v", "generation", "obtained_at", "revoked_at")
 _TEXTS: Final = ("token", "access_token", "refresh_token", "token_type")
 _LONGEST_NAME: Final = 64
@@ -46,8 +47,11 @@ class StoredLogin(NamedTuple):
         """
         version = data.get("v", FORMAT)
         if version != FORMAT or isinstance(version, bool):
+            shown = (
+                f"format {version}" if type(version) is int and 0 <= version <= _LATEST else "an unknown format"
+            )
             raise CredentialStoreError(
-                f"the stored login has format {version!r:.20}, this version reads {FORMAT}: install a later one"
+                f"the stored login has {shown}, this version reads {FORMAT}: install a later one"
             )
         for name in _TEXTS:
             if not isinstance(data.get(name), str | None):

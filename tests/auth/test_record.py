@@ -47,6 +47,13 @@ def test_another_format_is_refused(version: object):
         StoredLogin.from_mapping({"v": version, "token": "t"})
 
 
+@pytest.mark.parametrize("version", ["S3CR3T", ["S3CR3T"], 10**18, 1.5])
+def test_what_stands_in_the_place_of_the_format_is_not_shown(version: object):
+    with pytest.raises(CredentialStoreError, match="an unknown format") as caught:
+        StoredLogin.from_mapping({"v": version, "token": "t"})
+    assert "S3CR3T" not in str(caught.value)
+
+
 @pytest.mark.parametrize("field", ["token", "access_token", "refresh_token", "token_type"])
 @pytest.mark.parametrize("value", [1, ["a"], {"a": 1}, True])
 def test_a_field_that_is_no_text_is_refused(field: str, value: object):

@@ -15,7 +15,7 @@ from quackcore_async.retry import RetryPolicy
 from quackcore_async.transport.exchange import Answer, exchange
 
 if TYPE_CHECKING:
-    from quackcore_async.transport.wire import Wire
+    from httpx import AsyncBaseTransport
 
 __all__ = ["Conversation", "open_wire"]
 
@@ -29,7 +29,7 @@ _WITH_RETRIES: Final = 1.25  # of the time for one request
 
 
 @contextlib.asynccontextmanager
-async def open_wire(given: "Wire | None") -> AsyncIterator["Wire"]:
+async def open_wire(given: "AsyncBaseTransport | None") -> AsyncIterator["AsyncBaseTransport"]:
     """Lend a wire for one conversation: the given one, or one of its own that is closed afterwards.
 
     Talks with an authorization server are hours apart. A connection that waits in between belongs to an event loop
@@ -58,7 +58,7 @@ class Conversation:
         timeout: Seconds for one request; all attempts together take at most a quarter more.
     """
 
-    wire: "Wire"
+    wire: "AsyncBaseTransport"
     client: Client
     addresses: Addresses
     timeout: float

@@ -13,7 +13,7 @@ from quackcore_async.transport import error_from_status
 from quackcore_async.transport.exchange import Answer, exchange
 
 if TYPE_CHECKING:
-    from quackcore_async.transport.wire import Wire
+    from httpx import AsyncBaseTransport
 
 __all__ = ["Metadata", "check_issuer", "fetch_metadata", "metadata_urls"]
 
@@ -91,7 +91,7 @@ def metadata_urls(issuer: str) -> tuple[str, str]:
 
 
 async def fetch_metadata(
-    wire: "Wire",
+    wire: "AsyncBaseTransport",
     issuer: str,
     *,
     allowed_origins: Collection[str] = (),

@@ -44,11 +44,11 @@ from quackcore_async.results import AuthResult, returns_result
 from quackcore_async.transport.exchange import Answer
 
 if TYPE_CHECKING:
+    from httpx import AsyncBaseTransport
     from pydantic import SecretStr
 
     from quackcore_async.auth.events import RefreshEvent
     from quackcore_async.auth.stores.protocol import CredentialStore
-    from quackcore_async.transport.wire import Wire
 
 __all__ = ["OAuthProvider"]
 
@@ -101,7 +101,8 @@ class OAuthProvider(BaseAuthProvider):
         allow_insecure: Send secrets over plain http to other machines. For tests in closed networks only.
         login_timeout: Seconds that a person has.
         timeout: Seconds for one request to the server.
-        wire: Sends the requests; None opens connections for each conversation and closes them after it.
+        wire: Sends the requests: a `Wire`, or any other transport of httpx, which stays open. None opens
+            connections for each conversation and closes them after it.
         store: Where the login is kept instead of a file; None leaves that to `credentials_file`.
         store_key: Under which key `store` has it. None takes the name; a provider that was given none takes a key
             made from the server, the client and the scope, so that two of them do not share a login.
@@ -147,7 +148,7 @@ class OAuthProvider(BaseAuthProvider):
         allow_insecure: bool = False,
         login_timeout: float = LOGIN_SECONDS,
         timeout: float = 10.0,
-        wire: "Wire | None" = None,
+        wire: "AsyncBaseTransport | None" = None,
         store: "CredentialStore | None" = None,
         store_key: str | None = None,
         clock: Callable[[], float] = time.time,

@@ -13,7 +13,7 @@ from quackcore_async.auth.oauth.metadata import Metadata, fetch_metadata
 from quackcore_async.auth.oauth.settings import Addresses
 
 if TYPE_CHECKING:
-    from quackcore_async.transport.wire import Wire
+    from httpx import AsyncBaseTransport
 
 __all__ = ["Server"]
 
@@ -27,7 +27,9 @@ class Server:
         timeout: Seconds for one request.
     """
 
-    def __init__(self, wire: "Wire | None", allowed_origins: Collection[str], timeout: float) -> None:
+    def __init__(
+        self, wire: "AsyncBaseTransport | None", allowed_origins: Collection[str], timeout: float
+    ) -> None:
         self.metadata: Metadata | None = None
         self._wire = wire
         self._allowed_origins = frozenset(map(origin_of, allowed_origins))
