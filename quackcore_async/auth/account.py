@@ -4,7 +4,7 @@ import os
 import weakref
 from collections.abc import Hashable
 from enum import Enum
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from quackcore_async.auth.credentials import Credentials
 from quackcore_async.auth.setback import Backoff, Setback
@@ -12,9 +12,6 @@ from quackcore_async.auth.validity import Moment, Validity
 from quackcore_async.concurrency import LoopBinding, SingleFlight
 from quackcore_async.redaction import Secret
 from quackcore_async.results import AuthResult
-
-if TYPE_CHECKING:
-    from quackcore_async.auth.login import Login
 
 __all__ = ["Account", "Grant", "Outcome", "Work", "account_of"]
 
@@ -86,7 +83,7 @@ class Account:
 
     def __init__(self, previous: "Account | None" = None) -> None:
         self.binding = LoopBinding.current()
-        self.logins: weakref.WeakSet[Login] = weakref.WeakSet()
+        self.logins: weakref.WeakSet[Any] = weakref.WeakSet()
         self.flight: SingleFlight[Outcome] = SingleFlight("this login")
         self.setback: Setback = previous.setback if previous else Setback()
         self.latest: Grant | None = previous.latest if previous else None

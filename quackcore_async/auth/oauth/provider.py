@@ -41,10 +41,9 @@ from quackcore_async.auth.values import checked_text
 from quackcore_async.errors import AuthError, ErrorKind, InvalidConfigError
 from quackcore_async.redaction import Secret
 from quackcore_async.results import AuthResult, returns_result
-from quackcore_async.transport.exchange import Answer
+from quackcore_async.transport.exchange import Answer, Transport
 
 if TYPE_CHECKING:
-    from httpx import AsyncBaseTransport
     from pydantic import SecretStr
 
     from quackcore_async.auth.events import RefreshEvent
@@ -148,7 +147,7 @@ class OAuthProvider(BaseAuthProvider):
         allow_insecure: bool = False,
         login_timeout: float = LOGIN_SECONDS,
         timeout: float = 10.0,
-        wire: "AsyncBaseTransport | None" = None,
+        wire: Transport | None = None,
         store: "CredentialStore | None" = None,
         store_key: str | None = None,
         clock: Callable[[], float] = time.time,
