@@ -13,6 +13,7 @@ __all__ = ["MASK", "Secret", "find_secrets", "is_secret_name", "mask_mapping", "
 
 MASK: Final = "***"
 _MIN_SCRUBBED_LENGTH: Final = 6  # shorter values occur by chance in ordinary words
+_FEW: Final = 32  # so many secrets are looked for one by one, which is quick in long texts
 
 _SCHEMES: Final = r"basic|bearer|digest|negotiate|token|apikey|aws4-hmac-sha256"
 _QUERY_SECRETS: Final = (
@@ -67,8 +68,7 @@ class Secret:
 
     def __init__(self, value: str) -> None:
         self._value = value
-        with _lock:
-            _live[id(self)] = self
+        _live.add(self)
 
     def reveal(self) -> str:
         """Return the value in the clear."""
@@ -102,13 +102,111 @@ class Secret:
         raise TypeError("a Secret cannot be pickled: it would be written in the clear")
 
 
-_live: weakref.WeakValueDictionary[int, Secret] = weakref.WeakValueDictionary()
+class _Entry(weakref.ref[Secret]):
+    """A secret that may die, and the forms in which its value is looked for."""
+
+    __slots__ = ("forms",)
+
+    forms: tuple[str, ...]
+
+
+class _LiveSecrets:
+    """Finds the secrets that a text tells in a time that does not depend on how many there are.
+
+    They are looked up by how they end: many begin alike. A secret is indexed when a text is next looked at, as
+    most die before. The collector may end one at any moment, also in the middle of this, and run a finalizer that
+    logs: that text is looked through for each value in turn.
+    """
+
+    def __init__(self) -> None:
+        self.is_busy = False
+        self._born: dict[int, _Entry] = {}
+        self._dead: dict[int, _Entry] = {}
+        self._indexed: dict[int, _Entry] = {}
+        self._by_end: dict[str, tuple[_Entry, ...]] = {}
+
+    def add(self, secret: Secret) -> None:
+        entry = _Entry(secret, self._note_death)
+        entry.forms = ()
+        self._born[id(entry)] = entry
+
+    def told_by(self, text: str) -> list[str]:
+        """Return the values that occur in a text, as they occur, the longest first."""
+        if self.is_busy:
+            entries = [*self._born.values(), *self._indexed.values()]
+            secrets = [secret for entry in entries if (secret := entry()) is not None]
+            forms = {form for secret in secrets for form in _forms_of(secret.reveal()) if form in text}
+        else:
+            self.is_busy = True
+            try:
+                self._catch_up()
+                forms = self._look_up(text)
+            finally:
+                self.is_busy = False
+        return sorted(forms, key=len, reverse=True)
+
+    def _look_up(self, text: str) -> set[str]:
+        if len(self._indexed) <= _FEW:
+            return {form for entry in list(self._indexed.values()) for form in entry.forms if form in text}
+        length = _MIN_SCRUBBED_LENGTH
+        return {
+            form
+            for end in range(length, len(text) + 1)
+            for entry in self._by_end.get(text[end - length : end], ())
+            for form in entry.forms
+            if text.endswith(form, 0, end)
+        }
+
+    def _note_death(self, entry: weakref.ref[Secret]) -> None:
+        if self._born.pop(id(entry), None) is None and isinstance(entry, _Entry):
+            self._dead[id(entry)] = entry
+
+    def _catch_up(self) -> None:
+        for entry in list(self._born.values()):
+            secret = entry()
+            if secret is not None:
+                self._index(entry, _forms_of(secret.reveal()))
+            del secret
+            self._born.pop(id(entry), None)
+            if entry() is None:
+                self._drop(entry)
+        for entry in list(self._dead.values()):
+            self._drop(entry)
+            self._dead.pop(id(entry), None)
+
+    def _index(self, entry: _Entry, forms: tuple[str, ...]) -> None:
+        entry.forms = forms
+        for form in forms:
+            end = form[-_MIN_SCRUBBED_LENGTH:]
+            self._by_end[end] = (*self._by_end.get(end, ()), entry)
+        self._indexed[id(entry)] = entry
+
+    def _drop(self, entry: _Entry) -> None:
+        for form in entry.forms:
+            end = form[-_MIN_SCRUBBED_LENGTH:]
+            others = tuple(other for other in self._by_end.get(end, ()) if other is not entry)
+            if others:
+                self._by_end[end] = others
+            else:
+                self._by_end.pop(end, None)
+        self._indexed.pop(id(entry), None)
+
+
+def _forms_of(value: str) -> tuple[str, ...]:
+    """Return how a value may be written in a text; nothing for one that occurs by chance."""
+    if len(value) < _MIN_SCRUBBED_LENGTH:
+        return ()
+    return tuple({value: None, quote(value): None, quote(value, safe=""): None, quote_plus(value): None})
+
+
+_live = _LiveSecrets()
 _lock = threading.RLock()  # the collector may run a finalizer that logs while it is held
 
 
 def _renew_lock() -> None:
     global _lock  # noqa: PLW0603 - a thread that held it does not live on in a forked child
     _lock = threading.RLock()
+    _live.is_busy = False
 
 
 if hasattr(os, "register_at_fork"):
@@ -146,11 +244,9 @@ def scrub(text: str) -> str:
     tokens and secret members of JSON objects.
     """
     with _lock:
-        values = {secret.reveal() for secret in _live.values()}
-    for value in sorted(values, key=len, reverse=True):
-        if len(value) >= _MIN_SCRUBBED_LENGTH:
-            for form in {value: None, quote(value): None, quote(value, safe=""): None, quote_plus(value): None}:
-                text = text.replace(form, MASK)
+        told = _live.told_by(text)
+    for value in told:
+        text = text.replace(value, MASK)
     for pattern, replacement in _shapes():
         text = pattern.sub(replacement, text)
     return text

@@ -5,10 +5,11 @@ import os
 import pickle
 import signal
 import threading
+import time
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from quackcore_async import redaction
@@ -71,6 +72,64 @@ def test_secret_inside_another_is_scrubbed_whole() -> None:
     secrets = [Secret("abcdef"), Secret("abcdef-ghijkl")]
     assert scrub("x abcdef-ghijkl y") == f"x {MASK} y"
     assert secrets
+
+
+@pytest.fixture
+def many() -> list[Secret]:
+    """So many secrets that they are looked up, which begin and end alike."""
+    return [Secret(f"eyJhbGciOi-{number:05}-signature") for number in range(3000)]
+
+
+@given(value=st.text(min_size=6, max_size=40).filter(lambda text: not set(text) <= set("*")))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_live_secret_is_scrubbed_among_many(many: list[Secret], value: str) -> None:
+    secret = Secret(value)
+    for form in (value, quote(value), quote(value, safe=""), quote_plus(value)):
+        assert form not in scrub(f"<<{form}>>") or form in f"<<{MASK}>>"
+    assert secret
+    assert many
+
+
+def test_each_of_many_secrets_is_found_and_forgotten(many: list[Secret]) -> None:
+    text = "a eyJhbGciOi-00007-signature, eyJhbGciOi-02999-signature b"
+    assert scrub(text) == f"a {MASK}, {MASK} b"
+    del many[7]
+    gc.collect()
+    assert scrub(text) == f"a eyJhbGciOi-00007-signature, {MASK} b"
+    inner = Secret("abcdef"), Secret("abcdef-ghijkl"), Secret("xabcdef")
+    assert scrub("x abcdef-ghijkl xabcdef abcdef") == f"x {MASK} {MASK} {MASK}"
+    assert inner
+
+
+def test_the_time_for_a_text_does_not_grow_with_the_number_of_secrets() -> None:
+    text = "GET https://api.example/items answered 200 in 0.3 seconds " * 2
+    secrets = [Secret(f"{number:x}".zfill(40)[::-1]) for number in range(20_000)]
+    scrub(text)
+    begun = time.perf_counter()
+    for _ in range(20):
+        scrub(text)
+    assert time.perf_counter() - begun < 0.2  # seconds; looking for each in turn takes more than one
+    assert secrets
+
+
+def test_secrets_that_come_and_go_in_threads_leave_nothing_behind() -> None:
+    def come_and_go(number: int) -> None:
+        for turn in range(300):
+            secret = Secret(f"thread-{number}-{turn:05}")
+            assert scrub(f"<thread-{number}-{turn:05}>") == f"<{MASK}>"
+            del secret
+
+    threads = [threading.Thread(target=come_and_go, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    gc.collect()
+    scrub("settle")
+    assert not any(
+        form.startswith("thread-") for entry in redaction._live._indexed.values() for form in entry.forms
+    )
+    assert not redaction._live._dead
 
 
 def test_value_scrubbed_while_the_collector_logs() -> None:

@@ -4,7 +4,7 @@ import os
 import weakref
 from collections.abc import Hashable
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from quackcore_async.auth.credentials import Credentials
 from quackcore_async.auth.setback import Backoff, Setback
@@ -58,6 +58,7 @@ class Account:
 
     Attributes:
         binding: Where it belongs.
+        logins: What the providers that share it know of it.
         flight: The work under way.
         setback: The failure of the last refresh.
         latest: The login that was published last.
@@ -67,10 +68,22 @@ class Account:
         stored: Whether the store has, or had, this login: when it is gone from there, somebody logged out.
     """
 
-    __slots__ = ("__weakref__", "binding", "flight", "latest", "saving", "seen", "setback", "stored", "unsaved")
+    __slots__ = (
+        "__weakref__",
+        "binding",
+        "flight",
+        "latest",
+        "logins",
+        "saving",
+        "seen",
+        "setback",
+        "stored",
+        "unsaved",
+    )
 
     def __init__(self, previous: "Account | None" = None) -> None:
         self.binding = LoopBinding.current()
+        self.logins: weakref.WeakSet[Any] = weakref.WeakSet()
         self.flight: SingleFlight[Outcome] = SingleFlight("this login")
         self.setback: Setback = previous.setback if previous else Setback()
         self.latest: Grant | None = previous.latest if previous else None

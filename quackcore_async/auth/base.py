@@ -44,7 +44,7 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
     With the hooks a login is stored before it is used, several processes that share a store renew it once between
     them, and a token that is about to expire is renewed early. Enter the provider (`async with provider:`) to have
     that done in the background, and leave it in the task that entered it; otherwise the first caller who notices
-    does it.
+    does it. When several enter it, the first one's leaving closes it.
 
     Args:
         credentials_file: Where the login is stored; `~` is expanded, and a relative path lies in `$QUACK_HOME`,
@@ -219,7 +219,8 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
-            await self.aclose()
+            if not self._keeper.stays_open():
+                await self.aclose()
         finally:
             await self._keeper.leave()
 

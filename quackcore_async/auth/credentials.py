@@ -11,6 +11,7 @@ __all__ = ["Credentials"]
 
 _TOKEN_KEYS: Final = ("token", "access_token")
 _EXPIRY_KEYS: Final = ("expires_at", "expiry")
+_FIELDS: Final = (*_TOKEN_KEYS, "refresh_token", *_EXPIRY_KEYS, "token_type", "scopes")
 
 
 def _scopes(value: object) -> list[str]:
@@ -47,7 +48,7 @@ class Credentials(Mapping[str, Any]):
         expires_at: When it expires, in epoch seconds or any form that a service gives; None is unknown.
         token_type: How it is presented.
         scopes: What it may do.
-        extra: The rest of the service's answer.
+        extra: The rest of the service's answer; what it has under the names of the other fields is left away.
     """
 
     __slots__ = ("__weakref__", "_refresh_token", "_token", "expires_at", "extra", "scopes", "token_type")
@@ -73,7 +74,7 @@ class Credentials(Mapping[str, Any]):
             "expires_at": parse_expiry(expires_at),
             "token_type": token_type,
             "scopes": tuple(scopes),
-            "extra": _Extra(extra or {}),
+            "extra": _Extra({key: value for key, value in (extra or {}).items() if key not in _FIELDS}),
         }
         for name, value in fields.items():
             object.__setattr__(self, name, value)
@@ -147,7 +148,7 @@ class Credentials(Mapping[str, Any]):
         return self.extra[key]
 
     def __iter__(self) -> Iterator[str]:
-        yield from (*_TOKEN_KEYS, "refresh_token", *_EXPIRY_KEYS, "token_type", "scopes")
+        yield from _FIELDS
         yield from self.extra
 
     def __len__(self) -> int:

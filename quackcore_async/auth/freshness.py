@@ -168,6 +168,12 @@ class Freshness:
             group, self._group, self._holder = self._group, None, None
             await group.__aexit__(None, None, None)
 
+    def is_held(self) -> bool:
+        """Tell whether the group stays when the calling task leaves: it is another's, or was entered twice."""
+        task = anyio.get_current_task().id
+        mine = task == self._holder
+        return self._group is not None and task in self._visits and not (mine and self._visits[task] == 1)
+
     async def stop(self) -> None:
         """Cancel the background work and wait for its end; what was sent gets a moment to be answered."""
         if self._scope is None or self._ended is None or self._binding is None or not self._binding.is_here():

@@ -71,7 +71,7 @@ class Keeper:
     def _known(self, credentials: object) -> object:
         """Return what an author has. Memory is always a store: who has nothing gets the last login."""
         self._login.foreign_secrets = find_secrets(credentials)
-        return credentials or self._login.credentials
+        return credentials or self._login.credentials or credentials
 
     async def save(self) -> bool:
         """Store the login; False when there is nowhere to store it, no login, or it fails."""
@@ -93,6 +93,10 @@ class Keeper:
     async def enter(self) -> None:
         """Open the background; the calling task holds it until `leave`."""
         await self._freshness.enter()
+
+    def stays_open(self) -> bool:
+        """Tell whether the background goes on for others when the calling task leaves."""
+        return self._freshness.is_held()
 
     async def leave(self) -> None:
         """Close the background."""

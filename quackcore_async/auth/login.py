@@ -143,6 +143,7 @@ class Login:
                 )
             self.thread = threading.get_ident()
             self._account = account_of(self._place(), account)
+            self._account.logins.add(self)
             return self._account
 
     def find_store(self) -> "tuple[CredentialStore, str] | None":
@@ -212,7 +213,7 @@ class Login:
         account.latest = account.unsaved = account.seen = None
         account.stored = False
         account.setback.clear()
-        for login in [login for login in _logins if login._account is account]:
+        for login in [login for login in account.logins if login._account is account]:
             login._drop()
             login.is_logged_out = for_good
 
@@ -304,7 +305,15 @@ class Login:
         return result
 
     async def log_out(self, lead: Lead) -> AuthResult:
-        """Log out, once what is under way is done."""
+        """Log out, once what is under way is done.
+
+        What is under way cannot do so itself: the login that it is about to store would be back at once.
+        """
+        if self.is_inside():
+            error = LifecycleError(
+                f"{self.name} cannot log out while it logs in or renews its login", code="cycle"
+            )
+            return AuthResult.from_exception(error, service=self.name, operation=Work.LOGOUT.value)
         return await self._enter(Work.LOGOUT, lead)
 
     async def _answer(self, rejected: int | None, look: Lead | None) -> AuthResult | None:

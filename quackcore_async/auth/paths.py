@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from quackcore_async.errors import MissingConfigError
+from quackcore_async.errors import InvalidConfigError, MissingConfigError
 
 __all__ = ["credentials_folder", "resolve_credentials_path"]
 
@@ -30,8 +30,11 @@ def resolve_credentials_path(path: str | os.PathLike[str]) -> str:
 
     Raises:
         MissingConfigError: if it needs the home directory and that is not set.
+        InvalidConfigError: if no file can be called so.
     """
     text = os.path.expandvars(path)
+    if "\0" in text:
+        raise InvalidConfigError("the path of the credentials file has a NUL in it")
     first = text.replace(os.sep, "/").partition("/")[0]
     if Path(text).is_absolute() or first in _EXPLICIT or first.startswith("~"):
         return _absolute(text)

@@ -6,12 +6,14 @@ from typing import Any, Final, NamedTuple
 from quackcore_async.auth.credentials import Credentials
 from quackcore_async.errors import ErrorKind, QuackError
 
-__all__ = ["CredentialStoreError", "StoredLogin", "store_key"]
+__all__ = ["CredentialStoreError", "StoredLogin", "login_key", "store_key"]
 
 FORMAT: Final = 1
+_LATEST: Final = 99  # whatever else is there was not written by a later version
 _ABOUT: Final = ("v", "generation", "obtained_at", "revoked_at")
 _TEXTS: Final = ("token", "access_token", "refresh_token", "token_type")
 _LONGEST_NAME: Final = 64
+_LONGEST_HINT: Final = 32
 
 
 class CredentialStoreError(QuackError):
@@ -45,8 +47,11 @@ class StoredLogin(NamedTuple):
         """
         version = data.get("v", FORMAT)
         if version != FORMAT or isinstance(version, bool):
+            shown = (
+                f"format {version}" if type(version) is int and 0 <= version <= _LATEST else "an unknown format"
+            )
             raise CredentialStoreError(
-                f"the stored login has format {version!r:.20}, this version reads {FORMAT}: install a later one"
+                f"the stored login has {shown}, this version reads {FORMAT}: install a later one"
             )
         for name in _TEXTS:
             if not isinstance(data.get(name), str | None):
@@ -63,7 +68,8 @@ class StoredLogin(NamedTuple):
         """Return everything in the clear, to be stored."""
         about = {"generation": self.generation, "obtained_at": self.obtained_at, "revoked_at": self.revoked_at}
         known = {key: value for key, value in about.items() if value is not None}
-        return {"v": FORMAT, **known, **self.credentials.to_mapping()}
+        rest = {key: value for key, value in self.credentials.to_mapping().items() if key not in _ABOUT}
+        return {"v": FORMAT, **known, **rest}
 
     def is_empty(self) -> bool:
         """Tell whether there is nothing to log in with."""
@@ -87,8 +93,8 @@ def store_key(name: str) -> str:
     letters = lowered.replace(".", "").replace("_", "").replace("-", "")
     if not (lowered.isascii() and letters.isalnum() and lowered[0].isalnum() and len(name) <= _LONGEST_NAME):
         raise QuackError(
-            f"{name[:_LONGEST_NAME]!r} cannot be the key of a stored login: use at most {_LONGEST_NAME} letters, "
-            "digits, '.', '_' and '-', a letter or digit first",
+            f"{name[:_LONGEST_NAME]!r} cannot be the key of a stored login: pass a store_key, or a name of at "
+            f"most {_LONGEST_NAME} letters, digits, '.', '_' and '-', a letter or digit first",
             kind=ErrorKind.INVALID_INPUT,
             code="invalid_name",
         )
@@ -97,3 +103,19 @@ def store_key(name: str) -> str:
     from hashlib import sha256
 
     return f"{lowered}-{sha256(name.encode()).hexdigest()[:8]}"
+
+
+def login_key(name: str, *, server: str, client_id: str, scope: str) -> str:
+    """Return a key that no other login has: not that of another server, client, scope or name.
+
+    Args:
+        name: Begins the key, as far as a file can be called so, for people who look into the folder.
+        server: Issuer or token endpoint.
+        client_id: Name of the client there.
+        scope: What is asked for, in words divided by blanks.
+    """
+    from hashlib import sha256
+
+    identity = "\0".join((name, server, client_id, *sorted(scope.split())))
+    hint = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name.lower())
+    return f"{hint[:_LONGEST_HINT].strip('-') or 'login'}-{sha256(identity.encode()).hexdigest()[:16]}"

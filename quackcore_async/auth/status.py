@@ -20,7 +20,7 @@ class LoginStatus:
         state: `valid`; `expired`; `missing`; `refused`, when the service called it off; `unknown`, when the
             provider keeps it by itself and has not logged in yet.
         expires_at: When the token expires, in epoch seconds; None is unknown, or never.
-        renewable: Whether it can be renewed without a person.
+        renewable: Whether it can be renewed, or had anew, without a person.
         kept_in: Where it is stored; None is in memory only.
     """
 
@@ -31,8 +31,8 @@ class LoginStatus:
 
     @property
     def is_usable(self) -> bool:
-        """Whether it serves without a person: it holds, or can be renewed."""
-        return self.state == "valid" or (self.state == "expired" and self.renewable)
+        """Whether it serves without a person: it holds, or can be renewed or had anew."""
+        return self.state == "valid" or self.renewable
 
 
 async def status_of(login: "Login", *, authenticated: bool, kept_in: str | None) -> LoginStatus:
@@ -48,9 +48,9 @@ async def status_of(login: "Login", *, authenticated: bool, kept_in: str | None)
         return _described(login, grant.credentials, kept_in, refused=refused)
     if not login.owner._shares_login:
         return LoginStatus("valid" if authenticated else "unknown", kept_in=kept_in)
-    stored = await read(login)
+    stored = None if login.is_logged_out else await read(login)
     if stored is None:
-        return LoginStatus("missing", kept_in=kept_in)
+        return LoginStatus("missing", renewable=not login.owner.interactive, kept_in=kept_in)
     return _described(login, stored.credentials, kept_in, refused=stored.revoked_at is not None)
 
 
@@ -59,4 +59,5 @@ def _described(login: "Login", credentials: "Credentials", kept_in: str | None, 
     has_expired = expires_at is not None and expires_at <= login.clocks.wall()
     holds = bool(credentials.token or credentials.extra) and not has_expired
     state: Literal["valid", "expired", "refused"] = "valid" if holds else "refused" if refused else "expired"
-    return LoginStatus(state, expires_at, bool(credentials.refresh_token) and not refused, kept_in)
+    renewable = not login.owner.interactive or (bool(credentials.refresh_token) and not refused)
+    return LoginStatus(state, expires_at, renewable, kept_in)

@@ -71,10 +71,11 @@ def _settled(login: Login, result: object, work: Work, sent: Moment, *, again: b
 
 
 def _granted(login: Login, result: AuthResult, work: Work, sent: Moment) -> Grant:
+    # What a refresh gave is new, whatever its expiry says; what a login gave may come from an author's own file.
     expiry = result.expiry or expiry_of(result.content, sent.wall)
     return Grant(
         Credentials(result.token, expires_at=expiry) if result.token else None,
-        validity_of(expiry, obtained_at=sent.wall, now=sent, issued_now=True),
+        validity_of(expiry, obtained_at=sent.wall, now=sent, issued_now=work is Work.REFRESH),
         sent,
         guard=0.0 if work is Work.LOGIN else guard_of(login),
         secrets=find_secrets(result.content),

@@ -55,9 +55,17 @@ def make_provider(
         for field, value in options.items()
     }
     if isinstance(auth, OAuthAuth) and auth.flow != "client_credentials" and not auth.credentials_file:
-        revealed["credentials_file"] = f"{name}.json"  # or a person would log in at each start
+        revealed["credentials_file"] = _file_of(auth, name)  # or a person would log in at each start
     provider: AuthProviderProtocol = make(**revealed, name=name, log_level=log_level)
     return provider
+
+
+def _file_of(auth: OAuthAuth, name: str) -> str:
+    """Return a file of this login's own: instances of one name in two configurations are two logins."""
+    from quackcore_async.auth.record import login_key
+
+    key = login_key(name, server=auth.issuer or auth.token_url, client_id=auth.client_id, scope=auth.scope)
+    return f"{key}.json"
 
 
 def make_paginator(

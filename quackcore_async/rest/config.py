@@ -92,7 +92,8 @@ class OAuthAuth(BaseModel):
     )
     credentials_file: str | None = Field(
         default=None,
-        description="Where the login is stored; a person's is in a file of the instance's name in ~/.quack.",
+        description="Where the login is stored; a person's is in ~/.quack, in a file named after the instance "
+        "and told apart by server, client and scope.",
     )
 
 

@@ -10,7 +10,10 @@ from quackcore_async.errors import TimedOutError
 from quackcore_async.results import to_quack_error
 from quackcore_async.transport.reading import read_capped
 
-__all__ = ["Answer", "exchange"]
+__all__ = ["Answer", "Transport", "exchange"]
+
+Transport = httpx.AsyncBaseTransport
+"""What sends a request: a `Wire`, or any other transport of httpx."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Answer:
 
 
 async def exchange(
-    wire: httpx.AsyncBaseTransport,
+    wire: Transport,
     method: str,
     url: str,
     *,

@@ -179,6 +179,27 @@ async def test_get_credentials_renews_an_expired_token_once():
     assert {item["token"] for item in seen} == {"refresh-1"}
 
 
+async def test_an_expired_token_that_a_written_login_took_from_its_own_file_is_renewed_at_once():
+    class Remembering(Overriding):
+        async def authenticate(self) -> AuthResult:
+            self.token, self.expiry = "stored", int(self._clock()) - 100
+            return AuthResult.success_result(token=self.token, expiry=self.expiry)
+
+    provider = Remembering(clock=Clock())
+    assert (await provider.authenticate()).success
+    credentials: Any = await provider.get_credentials()
+    assert (credentials["token"], provider.refreshes) == ("refresh-1", 1)
+
+
+@pytest.mark.parametrize("nothing", [{}, None, ""])
+async def test_nothing_is_returned_in_the_form_that_the_author_gave_it(nothing: object):
+    class Empty(Overriding):
+        async def get_credentials(self) -> object:
+            return nothing
+
+    assert await Empty().get_credentials() == nothing
+
+
 async def test_a_short_token_is_not_renewed_by_every_call():
     clock = Clock()
     provider = Overriding(clock=clock)

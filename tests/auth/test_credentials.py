@@ -80,3 +80,12 @@ def test_some_fields_can_be_replaced():
     credentials = Credentials("t", refresh_token="r", expires_at=9, scopes=("a",), extra={"x": 1})
     assert credentials.replaced() == credentials
     assert credentials.replaced(token="u").to_mapping() == {**credentials.to_mapping(), "access_token": "u"}
+
+
+def test_what_the_rest_of_an_answer_has_under_the_names_of_fields_counts_for_nothing():
+    impostors = {"token": "x", "access_token": "x", "refresh_token": "x", "expiry": 1, "expires_at": 1}
+    credentials = Credentials("t", extra={**impostors, "token_type": "mac", "scopes": "admin", "tenant": 3})
+    assert dict(credentials.extra) == {"tenant": 3}
+    assert len(credentials) == len(set(credentials))
+    again = Credentials.from_mapping(credentials.to_mapping())
+    assert (again.token, again.refresh_token, again.expires_at, again.scopes) == ("t", None, None, ())

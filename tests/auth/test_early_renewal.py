@@ -181,6 +181,41 @@ async def test_who_enters_second_goes_without_and_leaves_the_holder_its_group(
     assert service.refreshes <= 1
 
 
+async def test_who_enters_second_leaves_the_renewal_under_way_to_the_holder(
+    provider: Provider, service: Service, clocks: Clocks
+):
+    await stale(provider, clocks)
+    service.gate = anyio.Event()
+    closed: list[str] = []
+    original = provider.aclose
+
+    async def aclose() -> None:
+        closed.append("closed")
+        await original()
+
+    provider.aclose = aclose  # type: ignore[method-assign]
+
+    async def visit() -> None:
+        with anyio.fail_after(1):
+            async with provider, provider:
+                assert await provider.get_token() == "access-1-0"
+
+    async with provider:
+        async with anyio.create_task_group() as group:
+            for _ in range(3):
+                group.start_soon(visit)
+        async with provider:
+            pass
+        assert provider._login.in_background is True
+        assert closed == []
+        service.gate.set()
+        while provider._login.in_background:
+            await anyio.sleep(0.001)
+        assert await provider.get_token() == "access-1-1"
+    assert closed == ["closed"]
+    assert service.refreshes == 1
+
+
 async def test_leaving_in_another_task_is_an_error_that_says_so(provider: Provider):
     codes: list[str] = []
 

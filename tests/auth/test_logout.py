@@ -134,3 +134,23 @@ async def test_a_provider_written_without_hooks_can_log_out():
     assert credentials["token"] == "written"
     assert (await provider.logout()).success
     assert await provider.get_credentials() is None
+
+
+@pytest.mark.parametrize("path", [None, "login.json"])
+async def test_a_renewal_cannot_log_out_from_within_and_says_so_at_once(service: Service, path: str | None):
+    answers: list[AuthResult] = []
+
+    class Fickle(Provider):
+        async def _refresh(self, credentials: Credentials) -> Credentials:
+            answers.append(await self.logout())
+            return await super()._refresh(credentials)
+
+    provider = Fickle(service, credentials_file=path)
+    await provider.authenticate()
+    with anyio.fail_after(5):
+        assert (await provider.refresh_credentials()).success
+    assert [(answer.success, answer.error_info and answer.error_info.code) for answer in answers] == [
+        (False, "cycle")
+    ]
+    assert await provider.get_token() == "access-1-1"
+    assert (await provider.logout()).success

@@ -1,6 +1,7 @@
 """Event loops, threads and clocks: one after the other works, two at a time get an error, and no clock is trusted."""
 
 import asyncio
+import sys
 import threading
 from typing import Any
 
@@ -113,3 +114,25 @@ async def test_a_machine_that_slept_renews_an_expired_token(provider: Provider, 
     await provider.authenticate()
     clocks.wall += 7200  # the monotonic clock of Linux stands still meanwhile
     assert await provider.get_token() == "access-1-1"
+
+
+async def test_a_logout_is_not_disturbed_by_providers_that_another_thread_makes(clocks: Clocks):
+    over = threading.Event()
+    there = [Provider(Service(clocks)) for _ in range(1000)]
+
+    def make() -> None:
+        while not over.is_set():
+            Provider(Service(clocks))
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    thread = threading.Thread(target=make)
+    thread.start()
+    try:
+        for provider in there[:30]:
+            await provider.authenticate()
+            assert (await provider.logout()).success
+    finally:
+        over.set()
+        thread.join()
+        sys.setswitchinterval(interval)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quackcore_async.auth import Credentials, MemoryStore
-from quackcore_async.auth.record import CredentialStoreError, StoredLogin, store_key
+from quackcore_async.auth.record import CredentialStoreError, StoredLogin, login_key, store_key
 from quackcore_async.errors import ErrorKind, QuackError
 from tests.auth.service import Clocks, Provider, Service
 
@@ -18,6 +18,14 @@ def test_what_is_written_is_read():
     again = StoredLogin.from_mapping(stored.to_mapping())
     assert again == stored
     assert again.credentials.extra == {"x": 1}
+
+
+def test_what_a_service_answers_under_the_names_of_the_record_does_not_stand_in_for_it():
+    extra = {"v": 2, "generation": 10**18, "obtained_at": 5, "revoked_at": 5}
+    mapping = StoredLogin(Credentials("t", extra=extra), 3).to_mapping()
+    assert mapping == {"v": 1, "generation": 3, "access_token": "t", "token_type": "Bearer"}
+    again = StoredLogin.from_mapping(mapping)
+    assert (again.generation, again.obtained_at, again.revoked_at) == (3, None, None)
 
 
 @pytest.mark.parametrize(
@@ -37,6 +45,13 @@ def test_both_formats_of_the_guide_are_read(data: dict[str, object]):
 def test_another_format_is_refused(version: object):
     with pytest.raises(CredentialStoreError, match="format"):
         StoredLogin.from_mapping({"v": version, "token": "t"})
+
+
+@pytest.mark.parametrize("version", ["S3CR3T", ["S3CR3T"], 10**18, 1.5])
+def test_what_stands_in_the_place_of_the_format_is_not_shown(version: object):
+    with pytest.raises(CredentialStoreError, match="an unknown format") as caught:
+        StoredLogin.from_mapping({"v": version, "token": "t"})
+    assert "S3CR3T" not in str(caught.value)
 
 
 @pytest.mark.parametrize("field", ["token", "access_token", "refresh_token", "token_type"])
@@ -105,3 +120,31 @@ async def test_a_provider_whose_name_is_no_key_says_so():
 
     result = await Climbing(Service(Clocks()), store=MemoryStore()).authenticate()
     assert result.error_info.code == "invalid_name"
+
+
+SAME = {"name": "crm", "server": "https://login.test/token", "client_id": "client", "scope": "read write"}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"name": "CRM"},
+        {"server": "https://staging.test/token"},
+        {"client_id": "client2"},
+        {"scope": "read"},
+        {"server": "https://login.test/tokenclient", "client_id": ""},
+    ],
+)
+def test_another_login_has_another_key(other: dict[str, str]):
+    assert login_key(**SAME) != login_key(**{**SAME, **other})
+
+
+def test_the_order_of_scopes_makes_no_other_login():
+    assert login_key(**SAME) == login_key(**{**SAME, "scope": " write  read"})
+    assert login_key(**SAME).startswith("crm-")
+
+
+@given(st.text(), st.text())
+def test_the_key_of_a_login_is_a_safe_file_name(name: str, server: str):
+    key = login_key(name, server=server, client_id="c", scope="")
+    assert store_key(key) == key

@@ -47,7 +47,9 @@ def configure(server):
 
 
 def stored() -> Path:
-    return Path.home() / ".quack" / "crm.json"
+    """Where the login of `crm` is; a path that is not there before it was stored."""
+    folder = Path.home() / ".quack"
+    return next(folder.glob("crm-*.json"), folder / "crm.json")
 
 
 def log_in_by_callback(process, server, *arguments: str) -> tuple[int, str]:
@@ -180,3 +182,66 @@ def test_a_key_is_always_logged_in(quack, configure):
     Path("quack_config.yaml").write_text(json.dumps(config), encoding="utf-8")
     finished = quack("auth", "status", "crm")
     assert (finished.code, "logged in" in finished.stdout, SECRET in finished.stdout) == (0, True, False)
+
+
+BROKEN = {"use": "rest", "base_url": "http://127.0.0.1:9/", "auth": {"type": "oauth", "client_id": ""}}
+
+
+def add(name: str, section: dict[str, object]) -> None:
+    path = Path("quack_config.yaml")
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config["integrations"][name] = section
+    path.write_text(json.dumps(config), encoding="utf-8")
+
+
+def test_a_login_that_cannot_be_told_hides_no_other_and_is_named(quack, configure):
+    add("broken", BROKEN)
+    add("worse", {**BROKEN, "auth": {**BROKEN["auth"], "token_url": "http://elsewhere.test/"}})
+    finished = quack("auth", "status")
+    assert (finished.code, "not logged in" in finished.stdout) == (7, True)
+    assert "broken: client_id is empty" in finished.stderr
+    assert "worse: client_id is empty" in finished.stderr
+    finished = quack("auth", "status", "--json")
+    assert [row["name"] for row in finished.result["data"]["logins"]] == ["crm"]
+    assert len(finished.result["data"]["failed"]) == 2
+
+
+@pytest.mark.parametrize("command", ["status", "login", "refresh", "logout"])
+def test_an_error_in_a_section_names_the_integration(quack, configure, command):
+    add("broken", BROKEN)
+    finished = quack("auth", command, "broken")
+    assert (finished.code, "broken: client_id is empty" in finished.stderr) == (7, True)
+
+
+def test_a_login_is_had_whatever_is_wrong_with_other_instances(quack, server, configure):
+    configure(flow="client_credentials")
+    add("missing", {"use": "a-plugin-that-is-not-installed"})
+    assert quack("auth", "login", "crm").code == 0
+    finished = quack("auth", "status", "crn")
+    assert (finished.code, "crm, shelf, missing" in finished.stderr) == (2, True)
+
+
+def test_a_client_that_logs_in_by_its_own_right_needs_no_login_and_no_file(quack, server, configure):
+    configure(flow="client_credentials")
+    before = quack("auth", "status", "crm")
+    assert (before.code, "logs in by itself" in before.stdout) == (0, True)
+    finished = quack("auth", "login", "crm")
+    assert (finished.code, "crm: logged in" in finished.stderr) == (0, True)
+
+
+@pytest.mark.parametrize("option", [(), ("--no-browser",)])
+def test_an_answer_that_can_only_be_pasted_needs_a_terminal(process, server, configure, option):
+    configure(redirect_uri="https://app.example/callback")
+    finished = process("auth", "login", "crm", *option)
+    assert (finished.code, "run this in a terminal, or use --device" in finished.stderr) == (2, True)
+    assert process("auth", "login", "crm", "--device").code == 0
+
+
+def test_a_refresh_before_the_login_says_how_to_log_in(quack, configure):
+    finished = quack("auth", "refresh", "crm")
+    assert (finished.code, "run `quack auth login crm`" in finished.stderr) == (6, True)
+
+
+def test_without_a_configuration_it_is_said_how_to_see_where_it_was_looked(quack, clean_environ):
+    finished = quack("auth", "login", "crm")
+    assert (finished.code, "quack config path -v" in finished.stderr) == (2, True)

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from quackcore_async.auth.oauth.client_authentication import Client
 from quackcore_async.auth.oauth.refusals import refusal_of
@@ -12,10 +12,7 @@ from quackcore_async.concurrency import shielded
 from quackcore_async.errors import ConnectFailedError, QuackError
 from quackcore_async.redaction import Secret, is_secret_name
 from quackcore_async.retry import RetryPolicy
-from quackcore_async.transport.exchange import Answer, exchange
-
-if TYPE_CHECKING:
-    from quackcore_async.transport.wire import Wire
+from quackcore_async.transport.exchange import Answer, Transport, exchange
 
 __all__ = ["Conversation", "open_wire"]
 
@@ -29,7 +26,7 @@ _WITH_RETRIES: Final = 1.25  # of the time for one request
 
 
 @contextlib.asynccontextmanager
-async def open_wire(given: "Wire | None") -> AsyncIterator["Wire"]:
+async def open_wire(given: Transport | None) -> AsyncIterator[Transport]:
     """Lend a wire for one conversation: the given one, or one of its own that is closed afterwards.
 
     Talks with an authorization server are hours apart. A connection that waits in between belongs to an event loop
@@ -58,7 +55,7 @@ class Conversation:
         timeout: Seconds for one request; all attempts together take at most a quarter more.
     """
 
-    wire: "Wire"
+    wire: Transport
     client: Client
     addresses: Addresses
     timeout: float

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from quackcore_async.auth.oauth.addresses import check_endpoint, origin_of, same_party
@@ -10,10 +10,7 @@ from quackcore_async.auth.oauth.token_response import json_object
 from quackcore_async.errors import AuthError, ErrorKind, InvalidConfigError, QuackError
 from quackcore_async.retry import RetryPolicy
 from quackcore_async.transport import error_from_status
-from quackcore_async.transport.exchange import Answer, exchange
-
-if TYPE_CHECKING:
-    from quackcore_async.transport.wire import Wire
+from quackcore_async.transport.exchange import Answer, Transport, exchange
 
 __all__ = ["Metadata", "check_issuer", "fetch_metadata", "metadata_urls"]
 
@@ -91,7 +88,7 @@ def metadata_urls(issuer: str) -> tuple[str, str]:
 
 
 async def fetch_metadata(
-    wire: "Wire",
+    wire: Transport,
     issuer: str,
     *,
     allowed_origins: Collection[str] = (),

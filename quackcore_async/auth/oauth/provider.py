@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from quackcore_async.auth.base import BaseAuthProvider
@@ -37,18 +36,18 @@ from quackcore_async.auth.oauth.revocation import revoke_tokens
 from quackcore_async.auth.oauth.server import Server
 from quackcore_async.auth.oauth.settings import FLOWS, Addresses, Flow, checked_parameters
 from quackcore_async.auth.oauth.token_response import read_credentials
+from quackcore_async.auth.record import login_key
 from quackcore_async.auth.values import checked_text
 from quackcore_async.errors import AuthError, ErrorKind, InvalidConfigError
 from quackcore_async.redaction import Secret
 from quackcore_async.results import AuthResult, returns_result
-from quackcore_async.transport.exchange import Answer
+from quackcore_async.transport.exchange import Answer, Transport
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from quackcore_async.auth.events import RefreshEvent
     from quackcore_async.auth.stores.protocol import CredentialStore
-    from quackcore_async.transport.wire import Wire
 
 __all__ = ["OAuthProvider"]
 
@@ -101,7 +100,8 @@ class OAuthProvider(BaseAuthProvider):
         allow_insecure: Send secrets over plain http to other machines. For tests in closed networks only.
         login_timeout: Seconds that a person has.
         timeout: Seconds for one request to the server.
-        wire: Sends the requests; None opens connections for each conversation and closes them after it.
+        wire: Sends the requests: a `Wire`, or any other transport of httpx, which stays open. None opens
+            connections for each conversation and closes them after it.
         store: Where the login is kept instead of a file; None leaves that to `credentials_file`.
         store_key: Under which key `store` has it. None takes the name; a provider that was given none takes a key
             made from the server, the client and the scope, so that two of them do not share a login.
@@ -147,7 +147,7 @@ class OAuthProvider(BaseAuthProvider):
         allow_insecure: bool = False,
         login_timeout: float = LOGIN_SECONDS,
         timeout: float = 10.0,
-        wire: "Wire | None" = None,
+        wire: Transport | None = None,
         store: "CredentialStore | None" = None,
         store_key: str | None = None,
         clock: Callable[[], float] = time.time,
@@ -192,7 +192,7 @@ class OAuthProvider(BaseAuthProvider):
         self._used = UsedStates()
         self._check()
         if store is not None and store_key is None and name == DEFAULT_NAME:
-            self._store_key = self._key_of_login()
+            self._store_key = login_key(name, server=issuer or token_url, client_id=client_id, scope=scope)
 
     @property
     def name(self) -> str:
@@ -360,10 +360,6 @@ class OAuthProvider(BaseAuthProvider):
             metadata = self._server.metadata
             method = "basic" if metadata and metadata.takes_secret_in_header_only() else "post"
         return Client(self.client_id, method, self._client_secret, self._key, self._clock)
-
-    def _key_of_login(self) -> str:
-        parts = (self.issuer or self.token_url, self.client_id, *sorted(self.scope.split()))
-        return f"{DEFAULT_NAME.lower()}-{sha256(' '.join(parts).encode()).hexdigest()[:16]}"
 
     def _addresses(self) -> Addresses:
         urls = {name: getattr(self, name) for name in ("auth_url", "token_url", "device_url", "revocation_url")}

@@ -80,6 +80,9 @@ def error_from_members(
 ) -> QuackError:
     """Return the error that `error` and `error_description` stand for."""
     name = error_name(members) or "unknown"
+    secrets = tuple(secrets)
+    if name not in _ERRORS and any(name == secret.reveal() for secret in secrets):
+        name = "unknown"
     kind, code, passing = _ERRORS.get(name, (ErrorKind.AUTH_REQUIRED, name, False))
     if name not in _ERRORS and status in _RETRYABLE:
         kind, passing = _kind_of(status), True

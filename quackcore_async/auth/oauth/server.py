@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 
 import anyio
 
@@ -11,9 +10,7 @@ from quackcore_async.auth.oauth.client_authentication import Client
 from quackcore_async.auth.oauth.endpoint import Conversation, open_wire
 from quackcore_async.auth.oauth.metadata import Metadata, fetch_metadata
 from quackcore_async.auth.oauth.settings import Addresses
-
-if TYPE_CHECKING:
-    from quackcore_async.transport.wire import Wire
+from quackcore_async.transport.exchange import Transport
 
 __all__ = ["Server"]
 
@@ -27,7 +24,7 @@ class Server:
         timeout: Seconds for one request.
     """
 
-    def __init__(self, wire: "Wire | None", allowed_origins: Collection[str], timeout: float) -> None:
+    def __init__(self, wire: Transport | None, allowed_origins: Collection[str], timeout: float) -> None:
         self.metadata: Metadata | None = None
         self._wire = wire
         self._allowed_origins = frozenset(map(origin_of, allowed_origins))

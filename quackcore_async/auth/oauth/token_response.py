@@ -60,12 +60,18 @@ def json_object(answer: Answer) -> dict[str, Any]:
         text = _unpacked(answer).decode("utf-8-sig")
         if text.count("[") + text.count("{") > _MAX_CONTAINERS:
             raise malformed("it is nested too deeply", answer.status)
-        value = json.loads(text, parse_constant=str)
+        value = json.loads(text, parse_constant=str, parse_float=_number)
     except (ValueError, RecursionError, zlib.error):
         raise malformed("it is no JSON", answer.status) from None
     if not isinstance(value, dict):
         raise malformed("it is no JSON object", answer.status)
     return value
+
+
+def _number(text: str) -> float | str:
+    """Read a number; one that no float can hold stays text, as what is stored has to be JSON again."""
+    number = float(text)
+    return number if math.isfinite(number) else text
 
 
 def _unpacked(answer: Answer) -> bytes:

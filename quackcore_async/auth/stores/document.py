@@ -16,8 +16,19 @@ class BrokenDocumentError(CredentialStoreError):
 
 
 def format_document(data: Mapping[str, Any]) -> str:
-    """Return a login as JSON."""
-    return json.dumps(dict(data), indent=2, default=str)
+    """Return a login as JSON that `parse_document` reads.
+
+    Raises:
+        CredentialStoreError: if it has something in it that would not be read again; nothing of it is shown.
+    """
+    try:
+        text = json.dumps(dict(data), indent=2, default=str)
+        parse_document(text.encode(), "the login")
+    except (BrokenDocumentError, TypeError, ValueError, RecursionError):
+        raise CredentialStoreError(
+            "the login cannot be stored: it has something in it that JSON has no place for, or is absurdly large"
+        ) from None
+    return text
 
 
 def parse_document(content: bytes, where: str) -> dict[str, Any]:

@@ -166,7 +166,8 @@ def check_folder(folder: Path, *, ours: bool) -> None:
 
     Args:
         folder: Where the file is.
-        ours: Whether it is the folder of credentials, which is made private when it is not.
+        ours: Whether it is the folder of credentials, which is made private when it is not; one that is meant
+            for many (with the sticky bit, as /tmp) is left as it is.
 
     Raises:
         CredentialStoreError: if it, or the link to it, belongs to somebody else, or anybody may write to it.
@@ -180,7 +181,7 @@ def check_folder(folder: Path, *, ours: bool) -> None:
         return  # what is to be done there says it better
     if owners - {os.geteuid(), 0}:
         raise CredentialStoreError(f"{folder} belongs to another user")
-    if ours and mode & 0o077 and folder.stat().st_uid == os.geteuid():
+    if ours and mode & 0o077 and not mode & stat.S_ISVTX and folder.stat().st_uid == os.geteuid():
         folder.chmod(0o700)
         logger.warning("%s was open to others: its mode is 0700 now", folder)
     elif mode & stat.S_IWOTH and not mode & stat.S_ISVTX:

@@ -52,10 +52,10 @@ async def _login(out: Output, name: Name, *, device: Device = False, no_browser:
     return await log_in(out, name, device=device, browser=not no_browser)
 
 
-async def _status(_out: Output, name: AnyName = None) -> Outcome:
+async def _status(out: Output, name: AnyName = None) -> Outcome:
     from quackcore_async.cli.logins import show_status
 
-    return await show_status(name)
+    return await show_status(out, name)
 
 
 async def _refresh(_out: Output, name: Name) -> Outcome:

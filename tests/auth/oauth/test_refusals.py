@@ -46,6 +46,17 @@ def test_an_unknown_error_of_a_server_that_is_down_may_pass():
     assert refusal(503, b'{"error": "invalid_grant"}').kind is ErrorKind.AUTH_REQUIRED
 
 
+def test_a_secret_that_comes_back_as_the_name_of_the_error_is_shown_nowhere():
+    secrets = (Secret("s3cr3t-token"), Secret("invalid_grant"), Secret(""))
+    received = Received(400, {}, b'{"error": "s3cr3t-token"}')
+    error = refusal_of(received, "it failed", secrets)
+    assert error is not None
+    assert (error.code, "s3cr3t" in str(error)) == ("unknown", False)
+    again = refusal_of(Received(400, {}, b'{"error": "invalid_grant"}'), "it failed", secrets)
+    assert again is not None
+    assert again.code == "invalid_grant"
+
+
 def test_the_class_says_what_was_asked_for():
     assert type(refusal(400, b'{"error": "invalid_grant"}')) is TokenRefreshError
     assert type(refusal(400, b'{"error": "invalid_grant"}', renewing=False)) is AuthError

@@ -44,6 +44,14 @@ def token(**members: Any) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not OMIT}
 
 
+@pytest.mark.parametrize("number", ["1e400", "-1E999", "NaN", "Infinity"])
+def test_a_number_that_json_cannot_say_again_stays_text(number: str):
+    body = f'{{"access_token": "t", "odd": {number}, "expires_in": {number}}}'.encode()
+    credentials = read(body)
+    assert credentials["odd"] == number
+    assert credentials.expires_at is None
+
+
 WRONG = {
     "HTML": html_answer(),
     "nothing": Answer(200, {}, b""),

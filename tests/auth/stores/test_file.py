@@ -10,7 +10,7 @@ import pytest
 from quackcore_async.auth import FileStore
 from quackcore_async.auth.record import CredentialStoreError
 from quackcore_async.auth.stores.private_file import make_private_directory
-from quackcore_async.errors import MissingConfigError
+from quackcore_async.errors import InvalidConfigError, MissingConfigError
 
 
 @pytest.fixture
@@ -265,3 +265,22 @@ def test_an_unknown_home_is_an_error_that_says_what_to_set(monkeypatch: pytest.M
 def test_a_key_that_is_no_file_name_is_refused(key: str):
     with pytest.raises(CredentialStoreError):
         FileStore().path_of(key)
+
+
+async def test_a_folder_that_is_meant_for_many_is_not_taken_away_from_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    monkeypatch.setenv("QUACK_HOME", str(shared))
+    store = FileStore()
+    await store.save("key", {"token": "t"})
+    assert await store.load("key") == {"token": "t"}
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o1777
+    assert stat.S_IMODE((shared / "key.json").stat().st_mode) == 0o600
+
+
+def test_a_path_that_no_file_can_have_is_refused_at_once():
+    with pytest.raises(InvalidConfigError, match="NUL"):
+        FileStore("a\0b.json")
