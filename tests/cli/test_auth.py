@@ -116,7 +116,7 @@ def test_a_login_that_needs_no_person_is_not_missed(quack, configure):
     status = quack("auth", "status", "crm", "--json")
     (row,) = status.result["data"]["logins"]
     assert (status.code, row["state"], row["usable"]) == (0, "missing", True)
-    assert "logs in when it is used" in quack("auth", "status", "crm").stdout
+    assert "logs in by itself when it is used" in quack("auth", "status", "crm").stdout
 
 
 def test_a_refresh_stores_the_new_token(process, server, configure):
