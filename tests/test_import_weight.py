@@ -12,10 +12,10 @@ HEAVY = {"aioboto3", "aiohttp", "botocore", "httpx", "rich", "tenacity", "typer"
 LATER = {
     "anyio",
     "quackcore_async.auth.events",
-    "quackcore_async.auth.keeper",
+    "quackcore_async.auth.operations",
     "quackcore_async.auth.login",
     "quackcore_async.auth.paths",
-    "quackcore_async.auth.record",
+    "quackcore_async.auth.stored_login",
     "quackcore_async.auth.stores",
     "quackcore_async.concurrency",
     "quackcore_async.config.document",

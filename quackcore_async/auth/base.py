@@ -24,8 +24,8 @@ from quackcore_async.results import AuthResult
 
 if TYPE_CHECKING:
     from quackcore_async.auth.events import RefreshEvent
-    from quackcore_async.auth.keeper import Keeper
     from quackcore_async.auth.login import Login
+    from quackcore_async.auth.operations import LoginOperations
     from quackcore_async.auth.status import LoginStatus
     from quackcore_async.auth.stores.protocol import CredentialStore
     from quackcore_async.protocols.signing import RequestSecrets
@@ -63,7 +63,7 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
 
     interactive: ClassVar[bool] = False
 
-    _keeper: "Keeper" = MadeByInit()  # type: ignore[assignment]
+    _operations: "LoginOperations" = MadeByInit()  # type: ignore[assignment]
     _login: "Login" = MadeByInit()  # type: ignore[assignment]
 
     _shares_login: ClassVar[bool] = True
@@ -86,8 +86,8 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
         monotonic: Callable[[], float] = time.monotonic,
         on_refresh: "Callable[[RefreshEvent], None] | None" = None,
     ) -> None:
-        from quackcore_async.auth.keeper import Keeper  # anyio comes with it: not at import
         from quackcore_async.auth.login import Login
+        from quackcore_async.auth.operations import LoginOperations  # anyio comes with it: not at import
         from quackcore_async.auth.validity import Clocks
 
         if credentials_file and store is not None:
@@ -100,7 +100,7 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
         self._store_key = store_key
         self._file_store: CredentialStore | None = None
         self._login = Login(self, Clocks(clock, monotonic), on_refresh)
-        self._keeper = Keeper(self._login)
+        self._operations = LoginOperations(self._login)
 
     @property
     @abstractmethod
@@ -120,7 +120,7 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
     @unwrapped
     async def authenticate(self) -> AuthResult:
         """Log in: take up a stored login that still holds, renew it, or ask the service for a new one."""
-        return await self._keeper.authenticate()
+        return await self._operations.authenticate()
 
     @unwrapped
     async def refresh_credentials(self, *, rejected: int | None = None) -> AuthResult:
@@ -130,7 +130,7 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
             rejected: The generation of a token that a service refused. When it is not the current one any more,
                 nothing is done; when that was renewed just now, it is an error, as another one would not help.
         """
-        return await self._keeper.refresh(rejected=rejected)
+        return await self._operations.refresh(rejected=rejected)
 
     @unwrapped
     async def get_credentials(self) -> object:
@@ -147,7 +147,7 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
             and get_ident() == login.thread
         ):
             return login.credentials
-        return await self._keeper.current()
+        return await self._operations.current()
 
     async def get_token(self) -> str | None:
         """Return the token of `get_credentials()`, None when there is none.
@@ -160,7 +160,7 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
     @unwrapped
     async def save_credentials(self) -> bool:
         """Store the login; False when there is nowhere to store it, no login, or it fails."""
-        return await self._keeper.save()
+        return await self._operations.save()
 
     async def status(self) -> "LoginStatus":
         """Tell how the login stands, without asking the service and without renewing it.
@@ -184,7 +184,7 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
             A success also when the service could not be told; the message says so, and the content has `revoked`
             and `deleted`. A failure when the store still has it.
         """
-        return await self._keeper.log_out()
+        return await self._operations.log_out()
 
     def request_secrets(self, credentials: object) -> "RequestSecrets":
         """Return what `credentials`, as `get_credentials` gave them, put into a request: an authorization.
@@ -209,20 +209,20 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
 
     async def aclose(self) -> None:
         """Stop early renewal, and try once more, for two seconds, to store what is not stored yet. Idempotent."""
-        await self._keeper.aclose()
+        await self._operations.aclose()
 
     async def __aenter__(self) -> Self:
-        await self._keeper.enter()
+        await self._operations.enter()
         return self
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
-            if not self._keeper.stays_open():
+            if not self._operations.stays_open():
                 await self.aclose()
         finally:
-            await self._keeper.leave()
+            await self._operations.leave()
 
     async def _authenticate(self) -> Credentials:
         """Ask the service for a new login: the hook of a provider that does not override `authenticate`."""
@@ -240,7 +240,7 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
 
     async def _take_up(self, credentials: Credentials) -> AuthResult:
         """Keep a login that came by another way than `authenticate`, such as a callback of a web app."""
-        return await self._keeper.take_up(credentials)
+        return await self._operations.take_up(credentials)
 
     @property
     def _credentials(self) -> Credentials | None:
@@ -249,7 +249,7 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
 
     def _find_store(self) -> "tuple[CredentialStore, str] | None":
         if self._store is not None:
-            from quackcore_async.auth.record import store_key
+            from quackcore_async.auth.stored_login import store_key
 
             return self._store, self._store_key or store_key(self.name)
         if self.credentials_file is None:

@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable, Hashable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from quackcore_async.auth.account import Account, Grant, Outcome, Work, account_of
-from quackcore_async.auth.causes import without_secret_causes
 from quackcore_async.auth.credentials import Credentials
+from quackcore_async.auth.secret_causes import without_secret_causes
+from quackcore_async.auth.shared_login import Grant, Outcome, SharedLogin, Work, shared_login_of
 from quackcore_async.auth.validity import Clocks, Moment
 from quackcore_async.concurrency import Flight
 from quackcore_async.errors import AuthError, LifecycleError, QuackError
@@ -110,41 +110,41 @@ class Login:
         self.needs_reload = False
         self.refused_token: Secret | None = None
         self.warned_of_store = False
-        self._account: Account | None = None
+        self._shared: SharedLogin | None = None
         _logins.add(self)
 
     # Where it lives.
 
     @property
-    def account(self) -> Account:
-        """The account that this login is bound to: ask `settle` first."""
-        assert self._account is not None  # noqa: S101 - set by `settle`
-        return self._account
+    def shared(self) -> SharedLogin:
+        """What it shares with others in this event loop: ask `bind_to_loop` first."""
+        assert self._shared is not None  # noqa: S101 - set by `bind_to_loop`
+        return self._shared
 
-    def settle(self) -> Account:
+    def bind_to_loop(self) -> SharedLogin:
         """Bind the login to the event loop of the caller, and take up what others published.
 
         Raises:
             LifecycleError: if it is bound to another one that still runs.
         """
-        account = self._account
-        if account is None or not account.binding.is_here():
-            account = self._move(account)
-        if account.latest is not None and account.latest is not self.grant:
-            self.take(account.latest)
+        shared = self._shared
+        if shared is None or not shared.binding.is_here():
+            shared = self._move(shared)
+        if shared.latest is not None and shared.latest is not self.grant:
+            self.take(shared.latest)
             self.owner.authenticated = True
-        return account
+        return shared
 
-    def _move(self, account: Account | None) -> Account:
+    def _move(self, shared: SharedLogin | None) -> SharedLogin:
         with _moving:
-            if account is not None and account.binding.is_alive():
+            if shared is not None and shared.binding.is_alive():
                 raise LifecycleError(
                     f"{self.name} belongs to another running event loop: make one for each loop", code="wrong_loop"
                 )
             self.thread = threading.get_ident()
-            self._account = account_of(self._place(), account)
-            self._account.logins.add(self)
-            return self._account
+            self._shared = shared_login_of(self._place(), shared)
+            self._shared.logins.add(self)
+            return self._shared
 
     def find_store(self) -> "tuple[CredentialStore, str] | None":
         """Return the store of the provider and the key of its login there; None when memory is all it has."""
@@ -165,12 +165,12 @@ class Login:
 
     def is_inside(self) -> bool:
         """Tell whether the calling task does the work of a flight."""
-        return self._account is not None and self._account.flight.inside is not None
+        return self._shared is not None and self._shared.flight.inside is not None
 
     def is_unsaved_here(self) -> bool:
         """Tell whether this event loop has a login that could not be stored yet."""
-        account = self._account
-        return account is not None and account.unsaved is not None and account.binding.is_here()
+        shared = self._shared
+        return shared is not None and shared.unsaved is not None and shared.binding.is_here()
 
     def lock(self) -> AbstractAsyncContextManager[object]:
         """Return what keeps other processes from the store meanwhile."""
@@ -191,13 +191,13 @@ class Login:
         self.credentials = grant.credentials
         self.generation += 1
         self.refused_token = None
-        self.arm()
+        self.set_fast_path()
 
     def publish(self, grant: Grant) -> None:
         """Make a grant the current one of everybody who shares the login."""
-        account = self.account
-        account.latest = grant
-        account.setback.clear()
+        shared = self.shared
+        shared.latest = grant
+        shared.refresh_failure.clear()
         self.owner.authenticated = True
         self.publications += 1
         self.is_logged_out = False
@@ -209,11 +209,11 @@ class Login:
         Args:
             for_good: Until somebody logs in here; otherwise also until the store has a login again.
         """
-        account = self.account
-        account.latest = account.unsaved = account.seen = None
-        account.stored = False
-        account.setback.clear()
-        for login in [login for login in account.logins if login._account is account]:
+        shared = self.shared
+        shared.latest = shared.unsaved = shared.seen = None
+        shared.stored = False
+        shared.refresh_failure.clear()
+        for login in [login for login in shared.logins if login._shared is shared]:
             login._drop()
             login.is_logged_out = for_good
 
@@ -221,23 +221,23 @@ class Login:
         self.previous = self.grant = self.credentials = None
         self.generation += 1
         self.owner.authenticated = False
-        self.arm()
+        self.set_fast_path()
 
-    def arm(self) -> None:
+    def set_fast_path(self) -> None:
         """Set until when `get_credentials` may answer without thinking."""
-        grant, account = self.grant, self._account
-        if grant is None or account is None or self.needs_reload:
+        grant, shared = self.grant, self._shared
+        if grant is None or shared is None or self.needs_reload:
             self.fresh_until = self.fresh_until_wall = -math.inf
             return
         now = self.clocks.now()
         until = grant.validity.advisory
-        if account.setback.is_final:
+        if shared.refresh_failure.is_final:
             until = grant.validity.mandatory
-        elif not account.setback.backoff.is_over(now.monotonic):
+        elif not shared.refresh_failure.backoff.is_over(now.monotonic):
             limit = grant.validity.mandatory
-            retry_at = max(account.setback.backoff.retry_at, until.monotonic)
+            retry_at = max(shared.refresh_failure.backoff.retry_at, until.monotonic)
             until = Moment(min(retry_at, limit.monotonic), limit.wall)
-        saving = account.saving.retry_at if account.unsaved is not None else math.inf
+        saving = shared.saving.retry_at if shared.unsaved is not None else math.inf
         self.fresh_until, self.fresh_until_wall = min(until.monotonic, saving), until.wall
 
     # What its tasks do together.
@@ -249,7 +249,7 @@ class Login:
     async def accept(self, lead: Lead) -> AuthResult:
         """Do work that nobody else's can stand for: keep a login that came by another way."""
         try:
-            self.settle()
+            self.bind_to_loop()
             return (await lead(None)).result if self.is_inside() else await self._join(lead)
         except LifecycleError as error:
             return AuthResult.from_exception(error, service=self.name, operation=Work.LOGIN.value)
@@ -257,7 +257,7 @@ class Login:
     async def _join(
         self, lead: Lead, satisfying: frozenset[Work] = frozenset(), work: Work | None = None
     ) -> AuthResult:
-        account = self.account
+        shared = self.shared
         own: list[Outcome] = []
 
         async def fly(flight: Flight[Outcome]) -> Outcome:
@@ -265,8 +265,8 @@ class Login:
             return own[0]
 
         while True:
-            outcome = await account.flight.run(fly)
-            self.settle()
+            outcome = await shared.flight.run(fly)
+            self.bind_to_loop()
             if (
                 own
                 or outcome.work in satisfying
@@ -293,7 +293,7 @@ class Login:
         self, work: Work, lead: Lead, answer: Callable[[], Awaitable[AuthResult | None]] | None = None
     ) -> AuthResult:
         try:
-            self.settle()
+            self.bind_to_loop()
             if self.is_inside():
                 return (await lead(None)).result
             known = await answer() if answer else None
@@ -329,7 +329,7 @@ class Login:
             if guarded:
                 return self._refused_again(age)
             self.refused_token = _token(self.grant)
-        return self.account.setback.standing(now)
+        return self.shared.refresh_failure.standing(now)
 
     def _refused_again(self, age: float) -> AuthResult:
         error = AuthError(

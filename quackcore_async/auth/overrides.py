@@ -16,7 +16,7 @@ from quackcore_async.protocols.core import (
 from quackcore_async.results import AuthResult
 
 if TYPE_CHECKING:
-    from quackcore_async.auth.keeper import Keeper
+    from quackcore_async.auth.operations import LoginOperations
 
 __all__ = ["is_unwrapped", "unwrapped", "wrap_overrides"]
 
@@ -55,8 +55,8 @@ def _authenticate(owner: type, method: Callable[..., Any]) -> Callable[..., Awai
 
     @guards(method)
     async def authenticate(self: Any, *args: Any, **kwargs: Any) -> AuthResult:  # noqa: ANN401 - a provider
-        keeper: Keeper = self._keeper
-        return await keeper.authenticate(partial(guarded, self, *args, **kwargs))
+        operations: LoginOperations = self._operations
+        return await operations.authenticate(partial(guarded, self, *args, **kwargs))
 
     return authenticate
 
@@ -66,8 +66,8 @@ def _refresh_credentials(owner: type, method: Callable[..., Any]) -> Callable[..
 
     @guards(method)
     async def refresh_credentials(self: Any, *args: Any, rejected: int | None = None, **kwargs: Any) -> AuthResult:  # noqa: ANN401 - a provider
-        keeper: Keeper = self._keeper
-        return await keeper.refresh(partial(guarded, self, *args, **kwargs), rejected=rejected)
+        operations: LoginOperations = self._operations
+        return await operations.refresh(partial(guarded, self, *args, **kwargs), rejected=rejected)
 
     return refresh_credentials
 
@@ -75,8 +75,8 @@ def _refresh_credentials(owner: type, method: Callable[..., Any]) -> Callable[..
 def _get_credentials(owner: type, method: Callable[..., Any]) -> Callable[..., Awaitable[object]]:
     @guards(method)
     async def get_credentials(self: Any) -> object:  # noqa: ANN401 - a provider
-        keeper: Keeper = self._keeper
-        return await keeper.foreign(partial(_awaited, owner, method, self))
+        operations: LoginOperations = self._operations
+        return await operations.foreign(partial(_awaited, owner, method, self))
 
     return get_credentials
 

@@ -3,8 +3,7 @@
 from functools import partial
 from typing import Final, cast
 
-from quackcore_async.auth.account import Grant, Outcome, Work
-from quackcore_async.auth.granting import (
+from quackcore_async.auth.grants import (
     checked,
     grant_of,
     guard_of,
@@ -15,10 +14,11 @@ from quackcore_async.auth.granting import (
     tokens_of,
     usable,
 )
-from quackcore_async.auth.keeping import adopt, is_gone, keep, mark_revoked, read
 from quackcore_async.auth.login import Login
-from quackcore_async.auth.record import StoredLogin
-from quackcore_async.auth.setback import REAUTH_CODES
+from quackcore_async.auth.persistence import adopt, is_gone, keep, mark_revoked, read
+from quackcore_async.auth.refresh_failure import REAUTH_CODES
+from quackcore_async.auth.shared_login import Grant, Outcome, Work
+from quackcore_async.auth.stored_login import StoredLogin
 from quackcore_async.concurrency import protected
 from quackcore_async.errors import CredentialsMissingError, ErrorKind, TimedOutError, TokenRefreshError
 from quackcore_async.redaction import Secret
@@ -74,7 +74,7 @@ async def _renew(login: Login, outcomes: list[Outcome] | None) -> Outcome:
 
 async def _known(login: Login) -> Grant:
     """Return the login that is to be renewed, from memory or from the store."""
-    if login.grant is None or login.needs_reload or login.account.setback.is_final:
+    if login.grant is None or login.needs_reload or login.shared.refresh_failure.is_final:
         stored = None if login.is_logged_out else news(login, await read(login))
         if stored is not None:
             take_stored(login, stored)
@@ -93,8 +93,8 @@ def _is_revoked(stored: StoredLogin | None, known: Grant) -> bool:
 
 def _called_off(login: Login, known: Grant) -> Outcome | None:
     """Return the failure of a login that the service will never renew."""
-    setback = login.account.setback
-    failure = setback.last() if setback.refused == renewal_of(known) else None
+    refresh_failure = login.shared.refresh_failure
+    failure = refresh_failure.last() if refresh_failure.refused == renewal_of(known) else None
     return None if failure is None else Outcome(Work.REFRESH, failure)
 
 
@@ -118,7 +118,7 @@ async def _ask(login: Login, known: Grant) -> Grant:
             raise
         stored = await read(login)
         if stored is not None and Secret(stored.credentials.refresh_token or "") != renewal_of(known):
-            login.account.seen = tokens_of(stored.credentials)
+            login.shared.seen = tokens_of(stored.credentials)
             if usable(login, stored):
                 return grant_of(login, stored, guard=guard_of(login))
             if stored.revoked_at is None:
@@ -150,7 +150,7 @@ def _failed(login: Login, exc: Exception) -> Outcome:
     code = result.error_info.code if result.error_info else None
     if code != CredentialsMissingError.default_code:
         refused = renewal_of(login.grant) if code in REAUTH_CODES else None
-        login.account.setback.note(result, login.clocks.monotonic(), refused=refused)
-    login.arm()
+        login.shared.refresh_failure.note(result, login.clocks.monotonic(), refused=refused)
+    login.set_fast_path()
     login.tell("refresh", result)
     return Outcome(Work.REFRESH, result)

@@ -4,9 +4,9 @@ import base64
 from typing import TYPE_CHECKING, TypeAlias
 
 from quackcore_async.auth.base import BaseAuthProvider
+from quackcore_async.auth.configured_secrets import checked_header_name, checked_header_value, checked_text
 from quackcore_async.auth.credentials import Credentials
 from quackcore_async.auth.status import LoginStatus
-from quackcore_async.auth.values import checked_header_name, checked_header_value, checked_text
 from quackcore_async.errors import AuthError, InvalidConfigError
 from quackcore_async.protocols.signing import RequestSecrets
 from quackcore_async.redaction import Secret

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from quackcore_async.auth.keeping import read
+from quackcore_async.auth.persistence import read
 
 if TYPE_CHECKING:
     from quackcore_async.auth.credentials import Credentials
@@ -41,10 +41,10 @@ async def status_of(login: "Login", *, authenticated: bool, kept_in: str | None)
     Raises:
         QuackError: if the store cannot be read.
     """
-    login.settle()
+    login.bind_to_loop()
     grant = login.grant
     if grant is not None and grant.credentials is not None:
-        refused = login.account.setback.is_final
+        refused = login.shared.refresh_failure.is_final
         return _described(login, grant.credentials, kept_in, refused=refused)
     if not login.owner._shares_login:
         return LoginStatus("valid" if authenticated else "unknown", kept_in=kept_in)

@@ -62,7 +62,7 @@ def make_provider(
 
 def _file_of(auth: OAuthAuth, name: str) -> str:
     """Return a file of this login's own: instances of one name in two configurations are two logins."""
-    from quackcore_async.auth.record import login_key
+    from quackcore_async.auth.stored_login import login_key
 
     key = login_key(name, server=auth.issuer or auth.token_url, client_id=auth.client_id, scope=auth.scope)
     return f"{key}.json"

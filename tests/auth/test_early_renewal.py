@@ -59,7 +59,7 @@ async def test_a_failed_early_renewal_is_invisible_and_not_repeated_at_once(
     caplog.set_level("INFO")
     await stale(provider, clocks)
     service.failure = TransportError("down", retryable=True)
-    provider._login.settle().setback.backoff._jitter = lambda ceiling: ceiling
+    provider._login.bind_to_loop().refresh_failure.backoff._jitter = lambda ceiling: ceiling
     for _ in range(100):
         assert await provider.get_token() == "access-1-0"
     assert service.refreshes == 1
@@ -123,7 +123,7 @@ async def test_leaving_lets_what_was_sent_be_answered(service: Service, clocks: 
 
         group.start_soon(answer)
     assert await provider.get_token() == "access-1-1"
-    assert provider._login.account.unsaved is None
+    assert provider._login.shared.unsaved is None
 
 
 async def test_an_early_renewal_that_exits_does_not_end_the_program(

@@ -98,7 +98,9 @@ async def test_a_retry_after_is_waited_for(provider: Provider, service: Service,
 async def test_the_back_off_doubles_up_to_a_minute(provider: Provider, service: Service, clocks: Clocks):
     await provider.authenticate()
     ceilings: list[float] = []
-    provider._login.settle().setback.backoff._jitter = lambda ceiling: ceilings.append(ceiling) or ceiling
+    provider._login.bind_to_loop().refresh_failure.backoff._jitter = lambda ceiling: (
+        ceilings.append(ceiling) or ceiling
+    )
     service.failure = TransportError("down", retryable=True)
     for _ in range(9):
         await provider.refresh_credentials()

@@ -81,7 +81,7 @@ async def test_no_secret_shows(
     except QuackError as exc:
         seen += [exc, traceback.format_exc(), exc.__cause__, *traceback.format_exception(exc)]
     seen += [await provider.refresh_credentials(rejected=provider.generation), await provider.logout()]
-    seen += [provider, events, provider._login, provider._keeper]
+    seen += [provider, events, provider._login, provider._operations]
     for thing in seen:
         assert SENTINEL not in shown(thing), type(thing)
         if hasattr(thing, "model_dump_json"):

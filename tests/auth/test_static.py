@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from quackcore_async.auth import ApiKeyProvider, BasicAuthProvider, BearerTokenProvider, Credentials
-from quackcore_async.auth.values import checked_header_value
+from quackcore_async.auth.configured_secrets import checked_header_value
 from quackcore_async.clients import HttpClient
 from quackcore_async.errors import ErrorKind, InvalidConfigError, ResponseError
 from quackcore_async.protocols.signing import RequestSigner

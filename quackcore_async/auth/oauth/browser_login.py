@@ -6,9 +6,9 @@ from functools import partial
 import anyio
 
 from quackcore_async.auth.oauth.authorization import AuthorizationRequest, CallbackRefusedError, parameters_of
+from quackcore_async.auth.oauth.first_of import first_of
+from quackcore_async.auth.oauth.handlers import AuthorizationHandler, ask, open_browser
 from quackcore_async.auth.oauth.listener import is_listened_to, open_listener
-from quackcore_async.auth.oauth.people import AuthorizationHandler, ask, open_browser
-from quackcore_async.auth.oauth.race import first_of
 from quackcore_async.errors import AuthError, ContractError, InvalidConfigError
 from quackcore_async.redaction import Secret
 

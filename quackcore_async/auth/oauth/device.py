@@ -9,8 +9,8 @@ from typing import Any, Final
 import anyio
 
 from quackcore_async.auth.oauth.addresses import check_endpoint
-from quackcore_async.auth.oauth.endpoint import Conversation
 from quackcore_async.auth.oauth.parameters import DEVICE_CODE
+from quackcore_async.auth.oauth.token_client import TokenClient
 from quackcore_async.auth.oauth.token_response import json_object, malformed, text_member
 from quackcore_async.errors import AuthError, ErrorKind, InvalidConfigError, QuackError
 from quackcore_async.redaction import Secret
@@ -56,19 +56,19 @@ class DeviceAuthorization:
 
 
 async def request_device_code(
-    conversation: Conversation, form: Mapping[str, str], *, allow_insecure: bool = False
+    token_client: TokenClient, form: Mapping[str, str], *, allow_insecure: bool = False
 ) -> DeviceAuthorization:
     """Ask for a code.
 
     Args:
-        conversation: Whom to talk to.
+        token_client: Whom to talk to.
         form: What is asked for.
         allow_insecure: Send people to plain http addresses too.
 
     Raises:
         AuthError: if the server refuses or its answer is not usable.
     """
-    answer = await conversation.post("device_url", form, "asking for a device code failed")
+    answer = await token_client.post("device_url", form, "asking for a device code failed")
     members = json_object(answer)
     device_code = text_member(members, "device_code")
     user_code = members.get("user_code")
@@ -96,14 +96,14 @@ async def request_device_code(
 
 
 async def poll_for_token(
-    conversation: Conversation, authorization: DeviceAuthorization, form: Mapping[str, str]
+    token_client: TokenClient, authorization: DeviceAuthorization, form: Mapping[str, str]
 ) -> tuple[Answer, float]:
     """Ask for the token until the person has agreed; return the answer that has it, and when it was asked for.
 
     After a failure of the network or the server the interval is doubled for as long as it lasts.
 
     Args:
-        conversation: Whom to talk to.
+        token_client: Whom to talk to.
         authorization: What the person was given.
         form: Sent in addition.
 
@@ -115,9 +115,9 @@ async def poll_for_token(
     with anyio.move_on_after(authorization.expires_in):
         while True:
             await anyio.sleep(wait)
-            asked_at = conversation.client.clock()
+            asked_at = token_client.client.clock()
             try:
-                return await conversation.post("token_url", fields, "the login failed", attempts=1), asked_at
+                return await token_client.post("token_url", fields, "the login failed", attempts=1), asked_at
             except QuackError as error:
                 if error.code == "authorization_pending":
                     wait = interval

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Final
 
 from quackcore_async.auth.base import BaseAuthProvider
+from quackcore_async.auth.configured_secrets import checked_text
 from quackcore_async.auth.credentials import Credentials
 from quackcore_async.auth.oauth.addresses import check_redirect_uri
 from quackcore_async.auth.oauth.assertion import SigningKey
@@ -21,23 +22,22 @@ from quackcore_async.auth.oauth.authorization import (
 from quackcore_async.auth.oauth.browser_login import CallbackAnswer, log_in_by_browser
 from quackcore_async.auth.oauth.client_authentication import Client, ClientAuth
 from quackcore_async.auth.oauth.device import poll_for_token, request_device_code
-from quackcore_async.auth.oauth.endpoint import Conversation
-from quackcore_async.auth.oauth.parameters import AUTHORIZATION_CODE, CLIENT_CREDENTIALS, REFRESH_TOKEN
-from quackcore_async.auth.oauth.people import (
+from quackcore_async.auth.oauth.first_of import first_of
+from quackcore_async.auth.oauth.handlers import (
     AuthorizationHandler,
     DeviceHandler,
     ask,
     open_browser,
     show_device_code,
 )
-from quackcore_async.auth.oauth.race import first_of
+from quackcore_async.auth.oauth.parameters import AUTHORIZATION_CODE, CLIENT_CREDENTIALS, REFRESH_TOKEN
 from quackcore_async.auth.oauth.refusals import error_from_members
 from quackcore_async.auth.oauth.revocation import revoke_tokens
 from quackcore_async.auth.oauth.server import Server
 from quackcore_async.auth.oauth.settings import FLOWS, Addresses, Flow, checked_parameters
+from quackcore_async.auth.oauth.token_client import TokenClient
 from quackcore_async.auth.oauth.token_response import read_credentials
-from quackcore_async.auth.record import login_key
-from quackcore_async.auth.values import checked_text
+from quackcore_async.auth.stored_login import login_key
 from quackcore_async.errors import AuthError, ErrorKind, InvalidConfigError
 from quackcore_async.redaction import Secret
 from quackcore_async.results import AuthResult, returns_result
@@ -249,10 +249,10 @@ class OAuthProvider(BaseAuthProvider):
             CallbackRefusedError: if the callback is not the answer to `request`, or the second one.
             AuthError: if the server refuses.
         """
-        async with self._conversation() as conversation:
+        async with self._token_client() as client:
             answer = self._read(parameters_of(callback), request)
             self._used.use(request, self._clock())
-            return await self._redeem(conversation, request, answer)
+            return await self._redeem(client, request, answer)
 
     @returns_result(AuthResult)
     async def complete_authorization(
@@ -270,19 +270,19 @@ class OAuthProvider(BaseAuthProvider):
 
     async def _authenticate(self) -> Credentials:
         self._check()
-        async with self._conversation() as conversation:
+        async with self._token_client() as client:
             if self.flow == "client_credentials":
-                return await self._fetch(conversation, {"grant_type": CLIENT_CREDENTIALS, "scope": self.scope})
+                return await self._fetch(client, {"grant_type": CLIENT_CREDENTIALS, "scope": self.scope})
             if self.flow == "device":
-                return await self._log_in_by_device(conversation)
+                return await self._log_in_by_device(client)
             request, answer = await log_in_by_browser(
                 self.redirect_uri,
-                start=lambda redirect_uri: self._request(conversation.addresses, redirect_uri),
+                start=lambda redirect_uri: self._request(client.addresses, redirect_uri),
                 read=self._read,
                 handler=self.authorization_handler,
                 patience=self._login_timeout,
             )
-            return await self._redeem(conversation, request, answer)
+            return await self._redeem(client, request, answer)
 
     async def _refresh(self, credentials: Credentials) -> Credentials:
         if self.flow == "client_credentials":
@@ -290,8 +290,8 @@ class OAuthProvider(BaseAuthProvider):
         if not credentials.refresh_token:
             raise AuthError(f"{self.name} has no refresh token: log in again", code="reauth_required")
         form = {"grant_type": REFRESH_TOKEN, "refresh_token": credentials.refresh_token}
-        async with self._conversation() as conversation:
-            return await self._fetch(conversation, form, previous=credentials)
+        async with self._token_client() as client:
+            return await self._fetch(client, form, previous=credentials)
 
     async def _revoke(self, credentials: Credentials) -> None:
         """Revoke the tokens at the server.
@@ -299,22 +299,22 @@ class OAuthProvider(BaseAuthProvider):
         Raises:
             QuackError: if the server has no place for that, or it failed.
         """
-        async with self._conversation() as conversation:
-            if conversation.addresses.find("revocation_url") is None:
+        async with self._token_client() as client:
+            if client.addresses.find("revocation_url") is None:
                 raise AuthError(
                     f"{self.name} knows no revocation endpoint: its tokens hold until they expire",
                     kind=ErrorKind.UNSUPPORTED,
                     code="no_revocation",
                 )
-            await revoke_tokens(conversation, credentials)
+            await revoke_tokens(client, credentials)
 
-    async def _log_in_by_device(self, conversation: Conversation) -> Credentials:
+    async def _log_in_by_device(self, client: TokenClient) -> Credentials:
         authorization = await request_device_code(
-            conversation, {"scope": self.scope, **self._token_params}, allow_insecure=self._allow_insecure
+            client, {"scope": self.scope, **self._token_params}, allow_insecure=self._allow_insecure
         )
 
         async def poll() -> tuple[Answer, float]:
-            return await poll_for_token(conversation, authorization, self._token_params)
+            return await poll_for_token(client, authorization, self._token_params)
 
         async def show() -> None:
             await ask(self.device_handler, authorization)
@@ -325,7 +325,7 @@ class OAuthProvider(BaseAuthProvider):
         return read_credentials(answer, asked_at=asked_at, scope=self.scope, logger=self.logger)
 
     async def _redeem(
-        self, conversation: Conversation, request: AuthorizationRequest, answer: CallbackAnswer
+        self, client: TokenClient, request: AuthorizationRequest, answer: CallbackAnswer
     ) -> Credentials:
         if not isinstance(answer, Secret):
             raise error_from_members(answer, "the login was refused")
@@ -335,20 +335,20 @@ class OAuthProvider(BaseAuthProvider):
             "redirect_uri": request.redirect_uri,
             "code_verifier": request.code_verifier.reveal(),
         }
-        return await self._fetch(conversation, form)
+        return await self._fetch(client, form)
 
     async def _fetch(
-        self, conversation: Conversation, form: Mapping[str, str], *, previous: Credentials | None = None
+        self, client: TokenClient, form: Mapping[str, str], *, previous: Credentials | None = None
     ) -> Credentials:
         asked_at = self._clock()
         what = "the login failed" if previous is None else "the login could not be renewed"
-        answer = await conversation.post(
+        answer = await client.post(
             "token_url", {**self._token_params, **form}, what, renewing=previous is not None
         )
         return read_credentials(answer, asked_at=asked_at, scope=self.scope, logger=self.logger, previous=previous)
 
-    def _conversation(self) -> AbstractAsyncContextManager[Conversation]:
-        return self._server.conversation(self._client, self._addresses())
+    def _token_client(self) -> AbstractAsyncContextManager[TokenClient]:
+        return self._server.token_client(self._client, self._addresses())
 
     def _client(self) -> Client:
         method = self._client_auth

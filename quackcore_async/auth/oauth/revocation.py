@@ -1,17 +1,17 @@
 """Telling the authorization server that tokens are not needed any more (RFC 7009)."""
 
 from quackcore_async.auth.credentials import Credentials
-from quackcore_async.auth.oauth.endpoint import Conversation
+from quackcore_async.auth.oauth.token_client import TokenClient
 from quackcore_async.errors import QuackError
 
 __all__ = ["revoke_tokens"]
 
 
-async def revoke_tokens(conversation: Conversation, credentials: Credentials) -> None:
+async def revoke_tokens(token_client: TokenClient, credentials: Credentials) -> None:
     """Revoke the refresh token first, with which servers revoke what came from it, and then the access token.
 
     Args:
-        conversation: Whom to talk to.
+        token_client: Whom to talk to.
         credentials: What to revoke.
 
     Raises:
@@ -22,7 +22,7 @@ async def revoke_tokens(conversation: Conversation, credentials: Credentials) ->
         if not token:
             continue
         try:
-            await conversation.post(
+            await token_client.post(
                 "revocation_url", {"token": token, "token_type_hint": hint}, f"revoking the {hint} failed"
             )
         except QuackError as error:

@@ -7,9 +7,9 @@ import anyio
 
 from quackcore_async.auth.oauth.addresses import origin_of
 from quackcore_async.auth.oauth.client_authentication import Client
-from quackcore_async.auth.oauth.endpoint import Conversation, open_wire
 from quackcore_async.auth.oauth.metadata import Metadata, fetch_metadata
 from quackcore_async.auth.oauth.settings import Addresses
+from quackcore_async.auth.oauth.token_client import TokenClient, open_wire
 from quackcore_async.transport.exchange import Transport
 
 __all__ = ["Server"]
@@ -58,9 +58,7 @@ class Server:
         return known
 
     @asynccontextmanager
-    async def conversation(
-        self, client: Callable[[], Client], addresses: Addresses
-    ) -> AsyncIterator[Conversation]:
+    async def token_client(self, client: Callable[[], Client], addresses: Addresses) -> AsyncIterator[TokenClient]:
         """Open a conversation with the token endpoint and its siblings.
 
         Args:
@@ -69,4 +67,4 @@ class Server:
         """
         async with open_wire(self._wire) as wire:
             known = await self.locate(addresses)
-            yield Conversation(wire, client(), known, self._timeout)
+            yield TokenClient(wire, client(), known, self._timeout)

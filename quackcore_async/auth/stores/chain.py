@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from quackcore_async.auth.record import StoredLogin
+from quackcore_async.auth.stored_login import StoredLogin
 from quackcore_async.auth.stores.protocol import CredentialStore
 from quackcore_async.errors import ConfigError
 

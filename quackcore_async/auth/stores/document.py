@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 
-from quackcore_async.auth.record import CredentialStoreError
+from quackcore_async.auth.stored_login import CredentialStoreError
 
 __all__ = ["MAX_BYTES", "BrokenDocumentError", "format_document", "parse_document"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from quackcore_async.auth.paths import credentials_folder, resolve_credentials_path
-from quackcore_async.auth.record import CredentialStoreError
+from quackcore_async.auth.stored_login import CredentialStoreError
 from quackcore_async.auth.stores.document import BrokenDocumentError, format_document, parse_document
 from quackcore_async.auth.stores.lock import FileLock
 from quackcore_async.auth.stores.private_file import PrivateFile, check_folder

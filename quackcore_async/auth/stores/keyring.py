@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 import anyio
 
-from quackcore_async.auth.record import CredentialStoreError
+from quackcore_async.auth.stored_login import CredentialStoreError
 from quackcore_async.auth.stores.document import format_document, parse_document
 from quackcore_async.concurrency import run_in_daemon
 

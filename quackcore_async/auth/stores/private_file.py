@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from quackcore_async.auth.record import CredentialStoreError
+from quackcore_async.auth.stored_login import CredentialStoreError
 from quackcore_async.auth.stores.document import MAX_BYTES
 
 __all__ = ["PrivateFile", "check_folder", "make_private_directory"]

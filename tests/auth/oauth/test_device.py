@@ -11,7 +11,7 @@ import pytest
 import trio.testing
 
 from quackcore_async.auth import DeviceAuthorization, OAuthProvider
-from quackcore_async.auth.oauth.people import show_device_code
+from quackcore_async.auth.oauth.handlers import show_device_code
 from quackcore_async.errors import ErrorKind
 from quackcore_async.redaction import Secret
 from tests.servers.authorization import DEVICE_GRANT

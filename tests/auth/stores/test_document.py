@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quackcore_async.auth import MemoryStore
-from quackcore_async.auth.record import CredentialStoreError
+from quackcore_async.auth.stored_login import CredentialStoreError
 from quackcore_async.auth.stores.document import MAX_BYTES, format_document, parse_document
 
 SENTINEL = "S3CR3T-in-a-document"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from quackcore_async.auth import EnvironmentStore
-from quackcore_async.auth.record import CredentialStoreError
+from quackcore_async.auth.stored_login import CredentialStoreError
 from tests.auth.service import Clocks, Provider, Service
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from quackcore_async.auth import FileStore
-from quackcore_async.auth.record import CredentialStoreError
+from quackcore_async.auth.stored_login import CredentialStoreError
 from quackcore_async.auth.stores.private_file import make_private_directory
 from quackcore_async.errors import InvalidConfigError, MissingConfigError
 

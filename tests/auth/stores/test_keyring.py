@@ -9,7 +9,7 @@ import pytest
 from keyring.backend import KeyringBackend
 
 from quackcore_async.auth import KeyringStore
-from quackcore_async.auth.record import CredentialStoreError
+from quackcore_async.auth.stored_login import CredentialStoreError
 
 
 class Memory(KeyringBackend):

@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from quackcore_async.auth import FileStore
-from quackcore_async.auth.record import CredentialStoreError
+from quackcore_async.auth.stored_login import CredentialStoreError
 from quackcore_async.auth.stores.lock import FileLock
 from quackcore_async.errors import TimedOutError
 

@@ -3,12 +3,12 @@
 import math
 from functools import partial
 
-from quackcore_async.auth.account import Outcome, Work
 from quackcore_async.auth.credentials import Credentials
-from quackcore_async.auth.granting import checked, issued, news, renewal_of, take_stored, usable
-from quackcore_async.auth.keeping import adopt, is_gone, keep, read
+from quackcore_async.auth.grants import checked, issued, news, renewal_of, take_stored, usable
 from quackcore_async.auth.login import Login
+from quackcore_async.auth.persistence import adopt, is_gone, keep, read
 from quackcore_async.auth.renewal import SHIELD_SECONDS
+from quackcore_async.auth.shared_login import Outcome, Work
 from quackcore_async.auth.validity import Moment, Phase
 from quackcore_async.concurrency import protected
 from quackcore_async.errors import TimedOutError
@@ -43,7 +43,7 @@ async def _log_in(login: Login, outcomes: list[Outcome] | None) -> Outcome:
     if _holds(login):
         return Outcome(Work.LOGIN, login.success("using the stored login"))
     renewal = renewal_of(login.grant)
-    if renewal and renewal != login.account.setback.refused:
+    if renewal and renewal != login.shared.refresh_failure.refused:
         renewed = await login.owner.refresh_credentials()
         # A person is not to be asked because the service is down for a moment.
         later = login.owner.interactive and renewed.error_info is not None and renewed.error_info.retryable
@@ -56,7 +56,7 @@ def _holds(login: Login) -> bool:
     grant = login.grant
     if grant is None or grant.credentials is None or not grant.credentials.token:
         return False
-    if login.account.setback.is_final or login.refused_token == Secret(grant.credentials.token):
+    if login.shared.refresh_failure.is_final or login.refused_token == Secret(grant.credentials.token):
         return False
     return grant.validity.phase(login.clocks.now()) in (Phase.FRESH, Phase.STALE)
 

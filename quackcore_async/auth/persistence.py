@@ -2,10 +2,10 @@
 
 from contextlib import nullcontext
 
-from quackcore_async.auth.account import Grant, Outcome, Work
-from quackcore_async.auth.granting import grant_of, guard_of, news, take_stored, tokens_of
+from quackcore_async.auth.grants import grant_of, guard_of, news, take_stored, tokens_of
 from quackcore_async.auth.login import Login
-from quackcore_async.auth.record import StoredLogin
+from quackcore_async.auth.shared_login import Grant, Outcome, Work
+from quackcore_async.auth.stored_login import StoredLogin
 from quackcore_async.results import AuthResult
 
 __all__ = ["adopt", "is_gone", "is_stored", "keep", "load", "mark_revoked", "read", "save_again"]
@@ -24,20 +24,20 @@ async def read(login: Login) -> StoredLogin | None:
     stored = None if data is None else StoredLogin.from_mapping(data)
     if stored is None or stored.is_empty():
         return None
-    login.account.stored = True
+    login.shared.stored = True
     return stored
 
 
 def is_gone(login: Login, stored: StoredLogin | None) -> bool:
     """Tell whether somebody deleted the login from the store: it is over then, also in memory."""
-    return stored is None and login.account.stored and login.account.unsaved is None
+    return stored is None and login.shared.stored and login.shared.unsaved is None
 
 
 async def adopt(login: Login, stored: StoredLogin) -> Outcome:
     """Publish what another process or program stored, in place of asking the service."""
     login.publish(grant_of(login, stored, guard=guard_of(login)))
-    login.account.unsaved = None
-    login.account.seen = tokens_of(stored.credentials)
+    login.shared.unsaved = None
+    login.shared.seen = tokens_of(stored.credentials)
     result = login.success("renewed by another process")
     login.tell("adopt", result, saved=True)
     return Outcome(Work.REFRESH, result)
@@ -62,7 +62,7 @@ async def keep(login: Login, grant: Grant, work: Work, message: str, *, lock: bo
 
 async def _write(login: Login, grant: Grant, *, lock: bool = False) -> AuthResult | None:
     """Store a grant; when that fails, remember to do it later and return why."""
-    account = login.account
+    shared = login.shared
     found = login.find_store()
     if found is None or grant.credentials is None:
         return None
@@ -73,15 +73,15 @@ async def _write(login: Login, grant: Grant, *, lock: bool = False) -> AuthResul
     except Exception as exc:  # noqa: BLE001 - a login that could not be stored is still a login
         failure = login.failure(exc, "save_credentials")
         login.owner.logger.warning("the login of %s could not be stored: %s", login.name, failure.error)
-        if account.unsaved is not None:  # the first time it is tried again at once
-            account.saving.note_failure(login.clocks.monotonic())
-        account.unsaved = grant
+        if shared.unsaved is not None:  # the first time it is tried again at once
+            shared.saving.note_failure(login.clocks.monotonic())
+        shared.unsaved = grant
         return failure
-    account.unsaved = None
-    account.saving.note_success()
+    shared.unsaved = None
+    shared.saving.note_success()
     if kept:
-        account.stored = True
-        account.seen = tokens_of(grant.credentials)
+        shared.stored = True
+        shared.seen = tokens_of(grant.credentials)
     if not kept and not login.warned_of_store:
         login.warned_of_store = True
         login.owner.logger.warning(
@@ -94,7 +94,7 @@ def is_stored(login: Login) -> bool:
     """Tell whether the store had the current login when it was last read or written."""
     grant = login.grant
     return (
-        grant is not None and grant.credentials is not None and login.account.seen == tokens_of(grant.credentials)
+        grant is not None and grant.credentials is not None and login.shared.seen == tokens_of(grant.credentials)
     )
 
 
@@ -117,7 +117,7 @@ async def load(login: Login, _outcomes: list[Outcome] | None) -> Outcome:
         if stored is not None:
             take_stored(login, stored)
         login.needs_reload = False
-        login.arm()
+        login.set_fast_path()
     except Exception as exc:  # noqa: BLE001 - every task that waits gets it
         return Outcome(Work.LOAD, login.failure(exc, "get_credentials"))
     return Outcome(Work.LOAD, AuthResult.success_result())
@@ -125,8 +125,8 @@ async def load(login: Login, _outcomes: list[Outcome] | None) -> Outcome:
 
 async def save_again(login: Login, _outcomes: list[Outcome] | None) -> Outcome:
     """Store the current login, unless somebody stored a newer one meanwhile."""
-    account = login.account
-    grant = account.unsaved or login.grant
+    shared = login.shared
+    grant = shared.unsaved or login.grant
     if grant is None or grant.credentials is None or login.find_store() is None:
         return Outcome(Work.SAVE, AuthResult.error_result("there is no login to store, or nowhere to store it"))
     try:
@@ -134,8 +134,8 @@ async def save_again(login: Login, _outcomes: list[Outcome] | None) -> Outcome:
             failure = await _save(login, grant)
     except Exception as exc:  # noqa: BLE001 - tried again later
         failure = login.failure(exc, "save_credentials")
-        account.saving.note_failure(login.clocks.monotonic())
-    login.arm()
+        shared.saving.note_failure(login.clocks.monotonic())
+    login.set_fast_path()
     result = failure or login.success("stored")
     login.tell("save", result, saved=failure is None)
     return Outcome(Work.SAVE, result)

@@ -3,7 +3,7 @@
 import anyio
 import pytest
 
-from quackcore_async.auth.oauth.race import first_of
+from quackcore_async.auth.oauth.first_of import first_of
 
 
 async def nothing() -> str | None:

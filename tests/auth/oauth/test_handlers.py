@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 import pytest
 
-from quackcore_async.auth.oauth.people import ask, open_browser
+from quackcore_async.auth.oauth.handlers import ask, open_browser
 from tests.servers.authorization import AuthorizationServer
 
 

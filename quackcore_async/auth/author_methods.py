@@ -3,25 +3,25 @@
 import math
 from collections.abc import Awaitable, Callable
 
-from quackcore_async.auth.account import Grant, Outcome, Work
-from quackcore_async.auth.causes import without_secret_causes
 from quackcore_async.auth.credentials import Credentials
-from quackcore_async.auth.granting import guard_of
+from quackcore_async.auth.grants import guard_of
 from quackcore_async.auth.login import Login
+from quackcore_async.auth.refresh_failure import REAUTH_CODES
 from quackcore_async.auth.renewal import SHIELD_SECONDS
-from quackcore_async.auth.setback import REAUTH_CODES
+from quackcore_async.auth.secret_causes import without_secret_causes
+from quackcore_async.auth.shared_login import Grant, Outcome, Work
 from quackcore_async.auth.validity import Moment, expiry_of, validity_of
 from quackcore_async.concurrency import protected
 from quackcore_async.errors import ContractError, TimedOutError
 from quackcore_async.redaction import Secret, find_secrets
 from quackcore_async.results import AuthResult
 
-__all__ = ["Call", "run_written"]
+__all__ = ["Call", "run_author_method"]
 
 Call = Callable[[], Awaitable[AuthResult]]
 
 
-async def run_written(login: Login, call: Call, work: Work, outcomes: list[Outcome] | None) -> Outcome:
+async def run_author_method(login: Login, call: Call, work: Work, outcomes: list[Outcome] | None) -> Outcome:
     """Run an author's `authenticate` or `refresh_credentials` as a flight, and take note of how it went."""
     if outcomes is None:
         return Outcome(work, await call())
@@ -62,8 +62,8 @@ def _settled(login: Login, result: object, work: Work, sent: Moment, *, again: b
         if work is Work.REFRESH:
             code = result.error_info.code if result.error_info else None
             refused = Secret("") if code in REAUTH_CODES else None
-            login.account.setback.note(result, login.clocks.monotonic(), refused=refused)
-            login.arm()
+            login.shared.refresh_failure.note(result, login.clocks.monotonic(), refused=refused)
+            login.set_fast_path()
     elif not (again and login.grant and login.grant.credentials and login.grant.credentials.token == result.token):
         login.publish(_granted(login, result, work, sent))
     login.tell(work.value, result)

@@ -5,11 +5,11 @@ from typing import Final
 
 import anyio
 
-from quackcore_async.auth.account import Outcome, Work
 from quackcore_async.auth.credentials import Credentials
-from quackcore_async.auth.granting import news
-from quackcore_async.auth.keeping import read
+from quackcore_async.auth.grants import news
 from quackcore_async.auth.login import Login
+from quackcore_async.auth.persistence import read
+from quackcore_async.auth.shared_login import Outcome, Work
 from quackcore_async.concurrency import protected
 from quackcore_async.errors import TimedOutError
 from quackcore_async.results import AuthResult, to_quack_error

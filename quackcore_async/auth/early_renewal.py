@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from quackcore_async.auth.account import Work
-from quackcore_async.auth.keeping import load, save_again
 from quackcore_async.auth.login import Login
+from quackcore_async.auth.persistence import load, save_again
+from quackcore_async.auth.shared_login import Work
 from quackcore_async.auth.validity import Phase, Validity, expiry_of, validity_of
 from quackcore_async.concurrency import LoopBinding, comes_from_outside, own_error
 from quackcore_async.errors import LifecycleError
@@ -16,10 +16,10 @@ from quackcore_async.results import AuthResult
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
-__all__ = ["Freshness"]
+__all__ = ["EarlyRenewal"]
 
 
-class Freshness:
+class EarlyRenewal:
     """Keeps a login fresh for those who ask for it.
 
     With a task group it renews early in the background; without one, the first caller who notices does it. The
@@ -47,15 +47,15 @@ class Freshness:
             QuackError: if it has expired and cannot be renewed, or the store cannot be read.
         """
         login = self._login
-        account = login.settle()
+        shared = login.bind_to_loop()
         if login.is_inside():
             return login.credentials
         if login.needs_reload or (login.grant is None and not login.is_logged_out):
             (await login.join(Work.LOAD, partial(load, login))).unwrap()
         if login.grant is None:
             return None
-        due = account.unsaved is not None and account.saving.is_over(login.clocks.monotonic())
-        if due and account.flight.current is None:
+        due = shared.unsaved is not None and shared.saving.is_over(login.clocks.monotonic())
+        if due and shared.flight.current is None:
             await login.join(Work.SAVE, partial(save_again, login))
         failure = await self.keep(login.grant.validity)
         if failure is not None:
@@ -71,9 +71,9 @@ class Freshness:
         login = self._login
         phase = validity.phase(login.clocks.now())
         if phase is Phase.FRESH:
-            login.arm()
+            login.set_fast_path()
             return None
-        login.settle()
+        login.bind_to_loop()
         if phase is Phase.STALE:
             await self._renew_early()
             return None
@@ -98,10 +98,10 @@ class Freshness:
     async def _renew_early(self) -> None:
         """Renew the login unless somebody does, or it failed a moment ago."""
         login = self._login
-        setback = login.account.setback
-        held = setback.is_final or setback.standing(login.clocks.monotonic()) is not None
-        if held or self._early or login.account.flight.current is not None:
-            login.arm()
+        refresh_failure = login.shared.refresh_failure
+        held = refresh_failure.is_final or refresh_failure.standing(login.clocks.monotonic()) is not None
+        if held or self._early or login.shared.flight.current is not None:
+            login.set_fast_path()
             return
         self._early = True
         if self._group is None or self._binding is None or not self._binding.is_here():
@@ -121,7 +121,7 @@ class Freshness:
         if not result.success:
             owner.authenticated = authenticated
             owner.logger.info("an early refresh failed, the token is used on: %s", result.error)
-        self._login.arm()
+        self._login.set_fast_path()
 
     async def _work(self, scope: anyio.CancelScope, ended: anyio.Event) -> None:
         try:

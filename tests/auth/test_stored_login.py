@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quackcore_async.auth import Credentials, MemoryStore
-from quackcore_async.auth.record import CredentialStoreError, StoredLogin, login_key, store_key
+from quackcore_async.auth.stored_login import CredentialStoreError, StoredLogin, login_key, store_key
 from quackcore_async.errors import ErrorKind, QuackError
 from tests.auth.service import Clocks, Provider, Service
 

@@ -14,7 +14,7 @@ from quackcore_async.redaction import Secret, is_secret_name
 from quackcore_async.retry import RetryPolicy
 from quackcore_async.transport.exchange import Answer, Transport, exchange
 
-__all__ = ["Conversation", "open_wire"]
+__all__ = ["TokenClient", "open_wire"]
 
 _RETRIED_STATUSES: Final = frozenset({429, 502, 503, 504})
 """Answers after which a request that may rotate a token is sent again: nobody has worked on it."""
@@ -45,7 +45,7 @@ async def open_wire(given: Transport | None) -> AsyncIterator[Transport]:
 
 
 @dataclass(frozen=True, slots=True)
-class Conversation:
+class TokenClient:
     """What all requests of one flow have in common.
 
     Attributes:

@@ -7,13 +7,13 @@ from enum import Enum
 from typing import Any, Final, NamedTuple
 
 from quackcore_async.auth.credentials import Credentials
-from quackcore_async.auth.setback import Backoff, Setback
+from quackcore_async.auth.refresh_failure import Backoff, RefreshFailure
 from quackcore_async.auth.validity import Moment, Validity
 from quackcore_async.concurrency import LoopBinding, SingleFlight
 from quackcore_async.redaction import Secret
 from quackcore_async.results import AuthResult
 
-__all__ = ["Account", "Grant", "Outcome", "Work", "account_of"]
+__all__ = ["Grant", "Outcome", "SharedLogin", "Work", "shared_login_of"]
 
 
 class Work(Enum):
@@ -53,14 +53,14 @@ class Outcome(NamedTuple):
     result: AuthResult
 
 
-class Account:
+class SharedLogin:
     """The state of one login in one event loop.
 
     Attributes:
         binding: Where it belongs.
         logins: What the providers that share it know of it.
         flight: The work under way.
-        setback: The failure of the last refresh.
+        refresh_failure: The failure of the last refresh.
         latest: The login that was published last.
         unsaved: The login that is published and could not be stored.
         saving: When to try that again.
@@ -74,18 +74,18 @@ class Account:
         "flight",
         "latest",
         "logins",
+        "refresh_failure",
         "saving",
         "seen",
-        "setback",
         "stored",
         "unsaved",
     )
 
-    def __init__(self, previous: "Account | None" = None) -> None:
+    def __init__(self, previous: "SharedLogin | None" = None) -> None:
         self.binding = LoopBinding.current()
         self.logins: weakref.WeakSet[Any] = weakref.WeakSet()
         self.flight: SingleFlight[Outcome] = SingleFlight("this login")
-        self.setback: Setback = previous.setback if previous else Setback()
+        self.refresh_failure: RefreshFailure = previous.refresh_failure if previous else RefreshFailure()
         self.latest: Grant | None = previous.latest if previous else None
         self.unsaved: Grant | None = previous.unsaved if previous else None
         self.seen: tuple[Secret, Secret] | None = previous.seen if previous else None
@@ -93,22 +93,22 @@ class Account:
         self.stored: bool = previous is not None and previous.stored
 
 
-_accounts: Final[weakref.WeakValueDictionary[Hashable, Account]] = weakref.WeakValueDictionary()
+_accounts: Final[weakref.WeakValueDictionary[Hashable, SharedLogin]] = weakref.WeakValueDictionary()
 
 
-def account_of(place: Hashable | None, previous: Account | None) -> Account:
-    """Return the account of this event loop for what is stored in a place.
+def shared_login_of(place: Hashable | None, previous: SharedLogin | None) -> SharedLogin:
+    """Return what the providers of this event loop share for a login that is stored in a place.
 
     Args:
         place: Names the store and the key; None is a login that nobody else has.
         previous: What the same provider had in an event loop that is over.
     """
     if place is None:
-        return Account(previous)
+        return SharedLogin(previous)
     from anyio.lowlevel import current_token
 
     key = (os.getpid(), current_token(), place)
-    account = _accounts.get(key)
-    if account is None:
-        account = _accounts[key] = Account(previous)
-    return account
+    shared = _accounts.get(key)
+    if shared is None:
+        shared = _accounts[key] = SharedLogin(previous)
+    return shared

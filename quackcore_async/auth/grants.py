@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from quackcore_async.auth.account import Grant
 from quackcore_async.auth.credentials import Credentials
 from quackcore_async.auth.login import Login
-from quackcore_async.auth.record import StoredLogin
+from quackcore_async.auth.shared_login import Grant
+from quackcore_async.auth.stored_login import StoredLogin
 from quackcore_async.auth.validity import Moment, Phase, lifetime_of, validity_of
 from quackcore_async.errors import ContractError, TokenRefreshError
 from quackcore_async.redaction import Secret, find_secrets
@@ -39,7 +39,7 @@ def news(login: Login, stored: StoredLogin | None) -> StoredLogin | None:
     if stored is None or login.grant is None or login.grant.credentials is None:
         return stored
     pair = tokens_of(stored.credentials)
-    return None if pair in (tokens_of(login.grant.credentials), login.account.seen) else stored
+    return None if pair in (tokens_of(login.grant.credentials), login.shared.seen) else stored
 
 
 def tokens_of(credentials: Credentials) -> tuple[Secret, Secret]:
@@ -79,9 +79,9 @@ def usable(login: Login, stored: StoredLogin) -> bool:
 def take_stored(login: Login, stored: StoredLogin) -> Grant:
     """Make what the store has the current login, as far as it goes."""
     grant = grant_of(login, stored)
-    login.account.latest = grant
-    login.account.seen = tokens_of(stored.credentials)
-    login.account.unsaved = None
+    login.shared.latest = grant
+    login.shared.seen = tokens_of(stored.credentials)
+    login.shared.unsaved = None
     if stored.revoked_at is not None:
         _refuse(login, grant)
     login.take(grant)
@@ -93,7 +93,7 @@ def _refuse(login: Login, grant: Grant) -> None:
     error = TokenRefreshError(
         f"the service has called off the login of {login.name}: call authenticate() again", code="reauth_required"
     )
-    login.account.setback.note(
+    login.shared.refresh_failure.note(
         AuthResult.from_exception(error, service=login.name, operation="refresh_credentials"),
         login.clocks.monotonic(),
         refused=renewal_of(grant),

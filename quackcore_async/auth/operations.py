@@ -3,24 +3,24 @@
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from quackcore_async.auth.account import Outcome, Work
+from quackcore_async.auth.author_methods import Call, run_author_method
 from quackcore_async.auth.credentials import Credentials
-from quackcore_async.auth.departure import log_out
-from quackcore_async.auth.entry import log_in, take_up
-from quackcore_async.auth.freshness import Freshness
-from quackcore_async.auth.keeping import is_stored, load, save_again
+from quackcore_async.auth.early_renewal import EarlyRenewal
+from quackcore_async.auth.logging_in import log_in, take_up
+from quackcore_async.auth.logging_out import log_out
 from quackcore_async.auth.login import Lead, Login
+from quackcore_async.auth.persistence import is_stored, load, save_again
 from quackcore_async.auth.renewal import CLOSING_SECONDS, renew
-from quackcore_async.auth.written import Call, run_written
+from quackcore_async.auth.shared_login import Outcome, Work
 from quackcore_async.concurrency import shielded
 from quackcore_async.errors import QuackError
 from quackcore_async.redaction import find_secrets
 from quackcore_async.results import AuthResult
 
-__all__ = ["Keeper"]
+__all__ = ["LoginOperations"]
 
 
-class Keeper:
+class LoginOperations:
     """Does for a provider what its class says.
 
     Args:
@@ -29,7 +29,7 @@ class Keeper:
 
     def __init__(self, login: Login) -> None:
         self._login = login
-        self._freshness = Freshness(login)
+        self._early_renewal = EarlyRenewal(login)
 
     async def authenticate(self, written: Call | None = None) -> AuthResult:
         """Log in by the hooks, or as an author wrote it."""
@@ -50,7 +50,7 @@ class Keeper:
         Raises:
             QuackError: if it has expired and cannot be renewed, or the store cannot be read.
         """
-        return await self._freshness.current()
+        return await self._early_renewal.current()
 
     async def foreign(self, call: Callable[[], Awaitable[object]]) -> object:
         """Return the login that an author keeps by itself, renewed where that is needed.
@@ -65,7 +65,7 @@ class Keeper:
         if login.is_inside():
             return credentials
         generation = login.generation
-        await self._freshness.keep(self._freshness.validity_of(credentials))
+        await self._early_renewal.keep(self._early_renewal.validity_of(credentials))
         return credentials if generation == login.generation else self._known(await call())
 
     def _known(self, credentials: object) -> object:
@@ -77,14 +77,14 @@ class Keeper:
         """Store the login; False when there is nowhere to store it, no login, or it fails."""
         login = self._login
         try:
-            account = login.settle()
+            shared = login.bind_to_loop()
         except QuackError as error:
             login.owner.logger.warning("the login could not be stored: %s", error)
             return False
         if login.find_store() is None or login.grant is None or login.is_inside():
             return False
         result = await login.join(Work.SAVE, partial(save_again, login))
-        return result.success and account.unsaved is None and is_stored(login)
+        return result.success and shared.unsaved is None and is_stored(login)
 
     async def log_out(self) -> AuthResult:
         """End the login."""
@@ -92,21 +92,25 @@ class Keeper:
 
     async def enter(self) -> None:
         """Open the background; the calling task holds it until `leave`."""
-        await self._freshness.enter()
+        await self._early_renewal.enter()
 
     def stays_open(self) -> bool:
         """Tell whether the background goes on for others when the calling task leaves."""
-        return self._freshness.is_held()
+        return self._early_renewal.is_held()
 
     async def leave(self) -> None:
         """Close the background."""
-        await self._freshness.leave()
+        await self._early_renewal.leave()
 
     async def aclose(self) -> None:
         """Stop what runs in the background, and try once more to store what could not be stored."""
-        await self._freshness.stop()
+        await self._early_renewal.stop()
         if self._login.is_unsaved_here():
             await shielded(self.save, timeout=CLOSING_SECONDS)
 
     def _lead(self, own: Callable[..., Awaitable[Outcome]], written: Call | None, work: Work) -> Lead:
-        return partial(own, self._login) if written is None else partial(run_written, self._login, written, work)
+        return (
+            partial(own, self._login)
+            if written is None
+            else partial(run_author_method, self._login, written, work)
+        )

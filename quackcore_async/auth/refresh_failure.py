@@ -8,7 +8,7 @@ from quackcore_async.errors import QuackError
 from quackcore_async.redaction import Secret
 from quackcore_async.results import AuthResult
 
-__all__ = ["REAUTH_CODES", "Backoff", "Setback"]
+__all__ = ["REAUTH_CODES", "Backoff", "RefreshFailure"]
 
 BACKOFF_MAX_SECONDS: Final = 60.0
 BACKOFF_MIN_SECONDS: Final = 0.1  # full jitter may draw next to nothing, and then a burst would ask again
@@ -56,7 +56,7 @@ class Backoff:
         return now >= self.retry_at
 
 
-class Setback:
+class RefreshFailure:
     """The last failed refresh of a login, until one succeeds.
 
     Attributes:
