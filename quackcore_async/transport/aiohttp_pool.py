@@ -4,8 +4,8 @@ import ssl
 import threading
 from base64 import b64encode
 from collections.abc import AsyncIterator
-from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, Final, Protocol
+from weakref import WeakSet
 
 import aiohttp
 import anyio
@@ -28,18 +28,60 @@ class _BrokenConnectionError(aiohttp.ClientError):
     """Hides what it is raised from, which aiohttp would answer by sending the request again."""
 
 
-async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Stand between aiohttp's session and its connections, so that it does not try again by itself."""
-    try:
-        return await handler(request)
-    except _UNSENT:
-        raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
-        raise _BrokenConnectionError from exc
+class _Transport(Protocol):
+    def abort(self) -> None: ...
+
+    def is_closing(self) -> bool: ...
 
 
-async def _note_fresh(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
-    context.trace_request_ctx.fresh = True
+class _Request(aiohttp.ClientRequest):
+    """A request that tells on which connection it goes out."""
+
+    exchange: "_Exchange | None" = None
+
+    async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+        if self.exchange is not None:
+            self.exchange.goes_out_on(conn)
+        return await super().send(conn)
+
+
+class _Exchange:
+    """One sending of a request, and the connection that it went out on."""
+
+    __slots__ = ("_attempt", "_transport", "_used")
+
+    def __init__(self, attempt: Attempt, used: WeakSet[object]) -> None:
+        self._attempt = attempt
+        self._used = used
+        self._transport: _Transport | None = None
+
+    async def __call__(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """Stand between aiohttp's session and its connections, so that it does not try again by itself."""
+        if isinstance(request, _Request):
+            request.exchange = self
+        try:
+            return await handler(request)
+        except _UNSENT:
+            raise
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
+            raise _BrokenConnectionError from exc
+
+    def goes_out_on(self, connection: aiohttp.connector.Connection) -> None:
+        self._transport = connection.transport
+        self._attempt.fresh = connection.protocol not in self._used
+        self._used.add(connection.protocol)
+
+    def drop(self) -> None:
+        """Close the connection at once: in order, it would wait until the server takes what was written."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def ended(self) -> None:
+        """Close the connection at once if it is not used again."""
+        if self._transport is not None and self._transport.is_closing():
+            self._transport.abort()
 
 
 class AiohttpPool(AiohttpTransport):
@@ -60,8 +102,6 @@ class AiohttpPool(AiohttpTransport):
     reclaims = True
 
     def __init__(self, context: ssl.SSLContext, max_connections: int, keepalive_expiry: float) -> None:
-        trace = aiohttp.TraceConfig()
-        trace.on_connection_create_start.append(_note_fresh)
         session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 ssl=context, limit=max_connections, keepalive_timeout=keepalive_expiry, ttl_dns_cache=10
@@ -70,10 +110,11 @@ class AiohttpPool(AiohttpTransport):
             auto_decompress=False,
             trust_env=False,
             skip_auto_headers=_AUTOMATIC,
-            trace_configs=[trace],
+            request_class=_Request,
         )
         super().__init__(verify=context, client=session)
         self._session = session
+        self._used: WeakSet[object] = WeakSet()
 
     async def send(self, request: httpx.Request, proxy: httpx.Proxy | None, attempt: Attempt) -> httpx.Response:
         """Send a request once.
@@ -103,6 +144,7 @@ class AiohttpPool(AiohttpTransport):
         body: bytes | OutgoingBody | None,
     ) -> httpx.Response:
         connect = seconds(request, "connect")
+        exchange = _Exchange(attempt, self._used)
         try:
             response = await self._session.request(
                 request.method,
@@ -117,25 +159,32 @@ class AiohttpPool(AiohttpTransport):
                     sock_read=seconds(request, "read"),
                 ),
                 server_hostname=request.extensions.get("sni_hostname"),
-                middlewares=(_send_once,),
-                trace_request_ctx=attempt,
+                middlewares=(exchange,),
                 **_through(proxy),
             )
         except Exception as exc:  # noqa: BLE001 - aiohttp raises much, and raw errors of Python too
+            exchange.drop()
             raise _true(exc, request)  # noqa: B904 - it has the cause that may be shown
+        except BaseException:
+            exchange.drop()
+            raise
         extensions: dict[str, Any] = {"http_version": f"HTTP/{_version(response)}".encode("ascii")}
         if response.reason:
             extensions["reason_phrase"] = response.reason.encode("utf-8", "surrogateescape")
         return httpx.Response(
-            response.status, headers=response.raw_headers, stream=_Body(response, request), extensions=extensions
+            response.status,
+            headers=response.raw_headers,
+            stream=_Body(response, request, exchange),
+            extensions=extensions,
         )
 
 
 class _Body(httpx.AsyncByteStream):
     """The body of an answer, in pieces as they come in."""
 
-    def __init__(self, response: aiohttp.ClientResponse, request: httpx.Request) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, request: httpx.Request, exchange: _Exchange) -> None:
         self._response = response
+        self._exchange = exchange
         self._request = request
         self._thread = threading.get_ident()
 
@@ -153,7 +202,10 @@ class _Body(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         self._response.release()
-        await self._response.wait_for_close()
+        try:
+            await self._response.wait_for_close()
+        finally:
+            self._exchange.ended()
 
     def __del__(self) -> None:
         # The stream of a body that goes on coming in keeps aiohttp's own response alive.

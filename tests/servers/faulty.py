@@ -63,7 +63,7 @@ class Seen:
 
 @dataclass
 class Conversation:
-    """One request and the connection that it came on."""
+    """One request and the connection that it came on; `body` is what a step that leaves it found read already."""
 
     server: "FaultyServer"
     sock: socket.socket
@@ -372,7 +372,7 @@ class FaultyServer:
                 step = self._steps.pop(0) if len(self._steps) > 1 else self._steps[0]
             talk = Conversation(self, sock, number, raw + b"\r\n\r\n", headers=_headers(raw))
             if getattr(step, "leaves_body", False):
-                talk.body, rest = rest, b""  # what came with the head
+                talk.body, rest = rest, b""
             else:
                 talk.body, rest = _read_body(sock, talk.headers, rest)
             method, target, _ = raw.split(b"\r\n", 1)[0].decode("latin-1").split(" ", 2)

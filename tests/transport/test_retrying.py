@@ -282,14 +282,15 @@ class TestWaiting:
         )
 
     @on_mock_clock
-    async def test_a_post_that_runs_out_of_time_may_have_been_done(self) -> None:
+    @pytest.mark.parametrize("method", ["GET", "POST"])
+    async def test_only_a_post_that_runs_out_of_time_may_have_been_done(self, method: str) -> None:
         async def hanging(_request: httpx.Request) -> httpx.Response:
             await anyio.sleep_forever()
             raise AssertionError
 
         with pytest.raises(TimedOutError) as caught:
-            await RetryTransport(Stub(hanging), RetryPolicy()).handle_async_request(a_request("POST"))
-        assert caught.value.indeterminate
+            await RetryTransport(Stub(hanging), RetryPolicy()).handle_async_request(a_request(method))
+        assert caught.value.indeterminate is (method == "POST")
 
     async def test_cancellation_in_a_wait_returns_at_once_and_holds_nothing(self) -> None:
         gate = HostGate(max_concurrency=1)
@@ -428,6 +429,18 @@ class TestBehindAGate:
             await transport.handle_async_request(a_request())
         assert (caught.value.code, caught.value.kind, caught.value.retryable) == ("queue", ErrorKind.TIMEOUT, True)
         await first.aclose()
+        assert (await transport.handle_async_request(a_request())).status_code == 200
+
+    @on_mock_clock
+    async def test_a_cancelled_call_gives_its_slot_back(self) -> None:
+        async def hanging(_request: httpx.Request) -> httpx.Response:
+            await anyio.sleep_forever()
+            raise AssertionError
+
+        gate = HostGate(max_concurrency=1, queue_timeout=1)
+        transport = RetryTransport(Stub(hanging, 200), QUICK, gate=gate)
+        with anyio.move_on_after(1):
+            await transport.handle_async_request(a_request())
         assert (await transport.handle_async_request(a_request())).status_code == 200
 
     async def test_a_failed_call_gives_its_slot_back(self) -> None:

@@ -29,6 +29,14 @@ leaves_generators = pytest.mark.filterwarnings(
 )
 
 
+def is_open_to(thing: object, port: int) -> bool:
+    """Tell whether a thing is a transport of asyncio's with a connection to that port."""
+    if type(thing).__name__ != "_SelectorSocketTransport" or thing._sock is None:
+        return False
+    peer = thing.get_extra_info("peername")
+    return peer is not None and peer[1] == port
+
+
 async def failure(wire: Wire, request: httpx.Request) -> httpx.TransportError:
     with pytest.raises(httpx.TransportError) as caught:
         await fetched(wire, request)
@@ -311,6 +319,23 @@ class TestBodies:
             error = await failure(wire, a_request("PUT", server.url, content=source, timeout=0.3))
         assert type(error) is httpx.WriteTimeout
         assert to_quack_error(error).kind is ErrorKind.TIMEOUT
+
+    @pytest.mark.parametrize("ending", ["time-out", "cancellation", "early answer"])
+    def test_what_was_not_taken_is_not_kept_on_asyncio(self, server: FaultyServer, ending: str) -> None:
+        """A socket that is closed in order waits for its buffer to drain, which a stalled server never lets it."""
+        server.script(faulty.early(answer(413)) if ending == "early answer" else faulty.stop_reading())
+
+        async def upload() -> list[object]:
+            async with Wire(trust_env=False) as wire:
+                request = a_request("PUT", server.url, content=b"x" * 50_000_000, timeout=0.3)
+                with anyio.move_on_after(0.2 if ending == "cancellation" else 5):
+                    with contextlib.suppress(httpx.WriteTimeout):
+                        response = await wire.handle_async_request(request)
+                        await response.aclose()
+                await asyncio.sleep(0.01)
+                return [each for each in gc.get_objects() if is_open_to(each, server.port)]
+
+        assert asyncio.run(upload()) == []
 
     async def test_a_server_that_reads_slowly_is_none_that_stopped(self, wire: Wire, server: FaultyServer) -> None:
         server.script(faulty.read_slowly())
