@@ -195,7 +195,7 @@ def stop_reading() -> Step:
 
 def read_slowly(piece: int = 500_000, every: float = 0.02) -> Step:
     def step(talk: Conversation) -> None:
-        left = int(talk.headers["content-length"])
+        left = int(talk.headers["content-length"]) - len(talk.body)
         while left > 0 and not talk.wait(every):
             taken = 0
             while left > 0 and taken < piece:
@@ -371,7 +371,9 @@ class FaultyServer:
             with self._lock:
                 step = self._steps.pop(0) if len(self._steps) > 1 else self._steps[0]
             talk = Conversation(self, sock, number, raw + b"\r\n\r\n", headers=_headers(raw))
-            if not getattr(step, "leaves_body", False):
+            if getattr(step, "leaves_body", False):
+                talk.body = rest  # what came together with the head
+            else:
                 talk.body, rest = _read_body(sock, talk.headers, rest)
             method, target, _ = raw.split(b"\r\n", 1)[0].decode("latin-1").split(" ", 2)
             with self._lock:
