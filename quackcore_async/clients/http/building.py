@@ -16,7 +16,12 @@ from quackcore_async.clients.http.options import (
     check_options,
 )
 from quackcore_async.clients.http.origins import checked_url, origin_of, parsed_url, shown_url
-from quackcore_async.clients.http.secret_headers import check_headers, is_secret_header, secrets_in
+from quackcore_async.clients.http.secret_headers import (
+    HiddenHeaders,
+    check_headers,
+    is_secret_header,
+    secrets_in,
+)
 from quackcore_async.errors import ErrorKind, TransportError
 from quackcore_async.redaction import Secret
 
@@ -52,7 +57,7 @@ class RequestBuilder:
         self.headers = httpx.Headers(pairs)
         self._seen: list[tuple[bytes, bytes]] = []
         self._plain: list[tuple[str, str]] = []
-        self._secret: dict[str, str] = {}
+        self._secret = HiddenHeaders()
         self._kept: tuple[Secret, ...] = ()
 
     def build(
@@ -159,9 +164,9 @@ def _text(value: Any) -> str:  # noqa: ANN401 - httpx takes bytes too
     )
 
 
-def _split(pairs: list[tuple[str, str]]) -> tuple[list[tuple[str, str]], dict[str, str]]:
+def _split(pairs: list[tuple[str, str]]) -> tuple[list[tuple[str, str]], HiddenHeaders]:
     """Part headers into plain ones and such as hold secrets."""
-    secret = {name: value for name, value in pairs if is_secret_header(name)}
+    secret = HiddenHeaders((name, value) for name, value in pairs if is_secret_header(name))
     return ([pair for pair in pairs if pair[0] not in secret], secret) if secret else (pairs, secret)
 
 

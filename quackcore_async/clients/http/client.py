@@ -302,7 +302,8 @@ class HttpClient:
         await self.aclose()
 
     def __repr__(self) -> str:
-        return f"<HttpClient {shown_url(self._base_url)}>" if self._allowed else "<HttpClient>"
+        base = getattr(self, "_base_url", None)  # a traceback may show one whose construction failed
+        return f"<HttpClient {shown_url(base)}>" if base else "<HttpClient>"
 
     def _open(self) -> httpx.AsyncClient:
         """Return httpx's client, made when it is first needed; what it sends over finds its loop by itself."""

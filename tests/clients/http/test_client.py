@@ -160,6 +160,10 @@ async def test_an_address_may_be_a_relative_url_of_httpx():
         assert (await client.get(httpx.URL("/things?q=1"))).json()["target"] == "/v1/things?q=1"
 
 
+def test_one_whose_construction_failed_can_be_shown():
+    assert repr(HttpClient.__new__(HttpClient)) == "<HttpClient>"
+
+
 @pytest.mark.parametrize("base", ["http://h.test/v1?key=secret", "http://h.test/v1#part"])
 def test_a_base_with_a_query_is_refused_with_a_remedy(base: str):
     with pytest.raises(TransportError, match="params=") as caught:
