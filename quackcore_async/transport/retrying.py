@@ -193,7 +193,9 @@ class _Call:
     def _failed_halfway(self, exc: Exception, response: httpx.Response) -> QuackError:
         """Return the error of an answer whose body cannot be had; an error status has said it all before that."""
         if response.status_code < _ERRORS_FROM:
-            return self._failed(exc)
+            error = self._failed(exc)
+            error.indeterminate = not is_idempotent(self.request)
+            return error
         if self.permit is not None:
             self.permit.answered(response)
         return self._status_error(response, f", and its body cannot be read: {to_quack_error(exc)}")

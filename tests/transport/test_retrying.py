@@ -377,6 +377,18 @@ class TestReading:
         assert (error.kind, error.status_code, error.indeterminate) == (ErrorKind.NOT_FOUND, 404, False)
         assert len(server.requests) == 1
 
+    @pytest.mark.parametrize("method", ["GET", "POST"])
+    @pytest.mark.parametrize("step", [faulty.bad_gzip(), answer(body=b"x" * 2000)], ids=["no gzip", "too long"])
+    async def test_what_was_answered_with_nonsense_may_have_been_done(
+        self, server: FaultyServer, step, method: str
+    ) -> None:
+        server.script(step)
+        async with Wire(trust_env=False) as wire:
+            transport = RetryTransport(wire, QUICK, max_response_bytes=1000)
+            with pytest.raises(QuackError) as caught:
+                await transport.handle_async_request(a_request(method, server.url))
+        assert caught.value.indeterminate is (method == "POST")
+
     async def test_a_refusal_without_its_body_is_one(self, server: FaultyServer) -> None:
         refusal = head(429, {"Content-Length": "100", "Retry-After": "0"})
         server.script(faulty.hang_up(refusal), answer(body=b"done"))

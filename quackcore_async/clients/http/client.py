@@ -303,7 +303,7 @@ class HttpClient:
 
     def __repr__(self) -> str:
         base = getattr(self, "_base_url", None)  # a traceback may show one whose construction failed
-        return f"<HttpClient {shown_url(base)}>" if base else "<HttpClient>"
+        return f"<HttpClient {shown_url(base)}>" if base is not None and base.host else "<HttpClient>"
 
     def _open(self) -> httpx.AsyncClient:
         """Return httpx's client, made when it is first needed; what it sends over finds its loop by itself."""

@@ -386,6 +386,19 @@ async def test_what_is_no_json_is_a_decoding_error(body: bytes, headers: dict[st
     assert len(str(caught.value)) < 500
 
 
+@pytest.mark.parametrize("reply", [Reply(200, b"<html>"), Reply(303, headers={"location": "/elsewhere"})])
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+async def test_what_has_no_json_may_have_been_done(reply: Reply, method: str):
+    async def script(request: ApiRequest) -> Reply:
+        return reply
+
+    async with serving(script) as server, HttpClient(server.url) as client:
+        response = await client.request(method, "/")
+        with pytest.raises(TransportError) as caught:
+            response_json(response)
+    assert caught.value.indeterminate is (method == "POST")
+
+
 async def test_json_may_be_anything():
     async with HttpClient(
         "https://api.test", transport=httpx.MockTransport(lambda _: httpx.Response(200))
