@@ -136,6 +136,7 @@ class RetryPolicy:
         on_retry: Callable[[RetryEvent], None] | None = None,
         before_wait: Callable[[], Awaitable[None]] | None = None,
         retry_if: Callable[[QuackError], bool] | None = None,
+        spent: float = 0.0,
     ) -> T:
         """Await `operation()` until it succeeds, fails for good, or the policy is used up.
 
@@ -148,6 +149,7 @@ class RetryPolicy:
             on_retry: Told of each retry before its wait.
             before_wait: Awaited before each wait: lets go of what the failed attempt holds.
             retry_if: Asked about each error that calls itself retryable; False ends the call with it.
+            spent: Seconds of the policy's `timeout` that are gone already, on what this call goes on with.
 
         Raises:
             QuackError: the last failure, with `attempts` and `elapsed` filled in.
@@ -160,10 +162,11 @@ class RetryPolicy:
             on_retry=on_retry,
             before_wait=before_wait,
             retry_if=retry_if,
+            spent=spent,
         )
         if self.timeout is None:
             return await run.go()
-        with anyio.move_on_after(self.timeout) as scope:
+        with anyio.move_on_after(self.timeout - spent) as scope:
             return await run.go()
         if scope.cancelled_caught:
             raise run.timed_out(self.timeout) from run.last_error
@@ -184,6 +187,7 @@ class _Run(Generic[T]):
         "retry_if",
         "spent",
         "started",
+        "trying",
     )
 
     def __init__(
@@ -195,6 +199,7 @@ class _Run(Generic[T]):
         on_retry: Callable[[RetryEvent], None] | None,
         before_wait: Callable[[], Awaitable[None]] | None,
         retry_if: Callable[[QuackError], bool] | None,
+        spent: float,
     ) -> None:
         self.policy = policy
         self.operation = operation
@@ -202,9 +207,10 @@ class _Run(Generic[T]):
         self.on_retry = on_retry
         self.before_wait = before_wait
         self.retry_if = retry_if
-        self.started = anyio.current_time()
+        self.started = anyio.current_time() - spent
         self.attempt = 0
         self.spent = 0
+        self.trying = False
         self.last_error: QuackError | None = None
 
     async def go(self) -> T:
@@ -219,9 +225,11 @@ class _Run(Generic[T]):
 
     async def try_once(self) -> T:
         self.attempt += 1
+        self.trying = True
         try:
             return await self.operation()
         except QuackError as error:
+            self.trying = False
             self.last_error = error
             error.attempts = self.attempt
             error.elapsed = anyio.current_time() - self.started
@@ -282,7 +290,7 @@ class _Run(Generic[T]):
         error = TimedOutError(
             f"no success within {timeout:g} seconds{reason}",
             retryable=True,
-            indeterminate=last is None or last.indeterminate,
+            indeterminate=self.trying or last is None or last.indeterminate,
             status_code=last.status_code if last else None,
         )
         error.attempts = self.attempt

@@ -141,6 +141,21 @@ async def test_timeout_bounds_attempts_and_waits_together() -> None:
 
 
 @on_mock_clock
+async def test_an_attempt_that_the_timeout_cuts_off_may_have_happened() -> None:
+    calls = iter([transient(), None])
+
+    async def operation() -> None:
+        failure = next(calls)
+        if failure is not None:
+            raise failure
+        await anyio.sleep_forever()
+
+    with pytest.raises(TimedOutError) as caught:
+        await STEADY.replace(timeout=5.0).call(operation)
+    assert caught.value.indeterminate
+
+
+@on_mock_clock
 async def test_timeout_from_outside_is_not_the_policy_s() -> None:
     with pytest.raises(TimeoutError):
         with anyio.fail_after(1.0):

@@ -246,5 +246,6 @@ class RestIntegration(BaseIntegrationService):
                 kind=ErrorKind.CORRUPTED,
                 code="decode",
                 status_code=response.status_code,
+                indeterminate=method in ("POST", "PATCH") and idempotency_key is None,
             )
         return found

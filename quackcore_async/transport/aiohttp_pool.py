@@ -20,6 +20,8 @@ from quackcore_async.transport.outgoing import OutgoingBody, body_of, declared_l
 __all__ = ["AiohttpPool"]
 
 _UNSENT: Final = (aiohttp.ClientConnectorError, aiohttp.ClientConnectorSSLError, aiohttp.ConnectionTimeoutError)
+_MAX_HEADER_BYTES: Final = 64 * 1024
+"""Longest header of an answer; aiohttp's own 8190 bytes are fewer than services send in a policy or a link."""
 _AUTOMATIC: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 """Headers that aiohttp would add; what is sent is what the request has."""
 
@@ -111,6 +113,8 @@ class AiohttpPool(AiohttpTransport):
             trust_env=False,
             skip_auto_headers=_AUTOMATIC,
             request_class=_Request,
+            max_line_size=_MAX_HEADER_BYTES,
+            max_field_size=_MAX_HEADER_BYTES,
         )
         super().__init__(verify=context, client=session)
         self._session = session
@@ -225,7 +229,9 @@ def _true(exc: Exception, request: httpx.Request) -> Exception:
 
 def _headers(request: httpx.Request, body: object, proxy: httpx.Proxy | None) -> list[tuple[str, str]]:
     try:
-        pairs = [(name.decode("ascii"), value.decode("utf-8")) for name, value in request.headers.raw]
+        # without `Expect` (RFC 9110 section 10.1.1), whose answer aiohttp waits for with no time-out
+        raw = [pair for pair in request.headers.raw if pair[0].lower() != b"expect"]
+        pairs = [(name.decode("ascii"), value.decode("utf-8")) for name, value in raw]
     except UnicodeDecodeError:
         raise httpx.LocalProtocolError("a header is not UTF-8") from None
     if proxy is not None and request.url.scheme == "http":  # a proxy that is asked for a tunnel gets its own

@@ -10,6 +10,8 @@ DEFAULT_TIMEOUTS: Final = {"connect": 10.0, "read": 30.0, "write": 30.0, "pool":
 """Seconds, for requests that say nothing: to connect, the look-up of the name included; without a byte; without
 one that the server takes."""
 
+_SHORTEST: Final = 0.001
+
 
 class Attempt:
     """One sending of a request.
@@ -25,7 +27,10 @@ class Attempt:
 
 
 def seconds(request: httpx.Request, step: str) -> float | None:
-    """Return the time-out of a step, None without a limit."""
+    """Return the time-out of a step, None without a limit.
+
+    No time at all, which is left when it was used up, is the shortest there is: aiohttp takes 0 for no limit.
+    """
     timeouts = request.extensions.get("timeout") or DEFAULT_TIMEOUTS
     value: float | None = timeouts.get(step)
-    return value
+    return None if value is None else max(value, _SHORTEST)

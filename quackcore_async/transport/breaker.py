@@ -14,7 +14,7 @@ class BreakerPolicy:
     """When a service counts as down.
 
     Attributes:
-        failures: Failures in a row that open the circuit: no answer, a status of 500 and above, or 429.
+        failures: Failures in a row that open the circuit: no answer, or a status of 500 and above.
         reset_after: Seconds that it stays open before one request may try.
     """
 

@@ -17,7 +17,6 @@ from quackcore_async.transport.slots import Slots
 __all__ = ["HostGate", "Permit", "Throttle"]
 
 _DOWN_FROM: Final = 500
-_TOO_MANY: Final = 429
 _MOST_IDLE_HOSTS: Final = 256
 
 
@@ -208,11 +207,14 @@ class Permit:
         self._released = False
 
     def answered(self, response: httpx.Response) -> None:
-        """Note an answer: its status, and what its headers say about the rate limit."""
+        """Note an answer: its status, and what its headers say about the rate limit.
+
+        A 429 is no sign of trouble: who counts requests is there to answer them.
+        """
         if not self._paced:
             self._paced = True
             self._host.pace.ended(read_rate_limit(response.headers) if _tells_rate(response) else None)
-        self._judge(down=response.status_code >= _DOWN_FROM or response.status_code == _TOO_MANY)
+        self._judge(down=response.status_code >= _DOWN_FROM)
 
     def failed(self, error: QuackError) -> None:
         """Note that no answer came; what the caller did wrong says nothing about the service."""

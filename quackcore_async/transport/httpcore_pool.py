@@ -7,11 +7,12 @@ from typing import Any, Final, cast
 import httpcore
 import httpx
 
-from quackcore_async.transport.attempt import DEFAULT_TIMEOUTS, Attempt
+from quackcore_async.transport.attempt import Attempt, seconds
 from quackcore_async.transport.outgoing import BufferedBody, body_of
 
 __all__ = ["HTTPCORE_ERRORS", "HttpcorePool"]
 
+_STEPS: Final = ("connect", "read", "write")
 Trace = Callable[[str, Mapping[str, Any]], Awaitable[None]]
 
 HTTPCORE_ERRORS: Final[dict[str, type[httpx.TransportError]]] = {
@@ -77,7 +78,7 @@ class HttpcorePool:
             content=body,
             extensions={
                 **request.extensions,
-                "timeout": {**(request.extensions.get("timeout") or DEFAULT_TIMEOUTS), "pool": None},
+                "timeout": {step: seconds(request, step) for step in _STEPS},
                 "trace": _noting(attempt, request.extensions.get("trace")),
             },
         )

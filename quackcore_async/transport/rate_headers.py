@@ -12,6 +12,7 @@ __all__ = ["RateStatus", "read_rate_limit"]
 _PREFIXES: Final = ("ratelimit", "x-ratelimit", "x-rate-limit")
 _EPOCH_SECONDS: Final = 1e9  # a reset this large is a point in time (GitHub's), not a span
 _EPOCH_MILLISECONDS: Final = 1e12
+_LONGEST_WINDOW: Final = 31 * 86400.0  # quotas are counted by the month at most; whatever says more is mistaken
 _LONGEST_HEADER: Final = 1000
 _COMMA: Final = re.compile(r',(?=(?:[^"]*"[^"]*")*[^"]*$)')  # outside of quotes
 _QUOTED: Final = re.compile(r'"[^"]*"')
@@ -81,6 +82,6 @@ def _from_headers(headers: Mapping[str, str], prefix: str) -> RateStatus | None:
 
 def _status(remaining: str | None, reset: str | None, limit: str | None) -> RateStatus | None:
     left, seconds, most = read_number(remaining), read_number(reset), read_number(limit)
-    if left is None or seconds is None:
+    if left is None or seconds is None or seconds > _LONGEST_WINDOW:
         return None
     return RateStatus(int(left), seconds, None if most is None else int(most))

@@ -54,6 +54,7 @@ async def _read(response: httpx.Response, limit: int) -> bytes:
             _check(body, limit)
         return bytes(body)
     async for packed in cast("httpx.AsyncByteStream", response.stream):
+        response._num_bytes_downloaded += len(packed)  # noqa: SLF001 - as httpx does where it reads
         for piece in decompressor.unpack(packed):
             body += piece
             _check(body, limit)

@@ -1,10 +1,14 @@
 """The transport that tries again, within a deadline and a budget, behind a gate."""
 
+import threading
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from typing import Final, cast
 
+import anyio
 import httpx
 
+from quackcore_async.concurrency import shielded
 from quackcore_async.errors import QuackError, TimedOutError
 from quackcore_async.results import to_quack_error
 from quackcore_async.retry import RetryBudget, RetryEvent, RetryPolicy
@@ -16,6 +20,8 @@ from quackcore_async.transport.status import RETRYABLE_STATUSES, error_from_stat
 from quackcore_async.transport.wire import Wire
 
 __all__ = ["RetryTransport"]
+
+_ERRORS_FROM: Final = 400
 
 BODY_SENT: Final = "the body of the request was sent and cannot be sent again"
 
@@ -30,10 +36,12 @@ class RetryTransport(httpx.AsyncBaseTransport):
 
     When the attempts run out, the last response is returned as it is. Its extensions have `quack_attempts`, the
     number of attempts, and `quack_not_retried`, why a status that might pass was not tried again: `attempts`,
-    `retry_after` (too long to wait for), `budget`, `body` (sent, and it cannot be sent again) or `method`.
+    `retry_after` (too long to wait for), `budget`, `body` (sent, and it cannot be sent again) or `method`; and
+    `quack_elapsed`, the seconds of the policy's `timeout` that it took.
 
     Extensions of a request that it understands: `idempotent` (bool), `replayable` (the stream starts anew when it
-    is iterated again), `retry_policy` (a `RetryPolicy` for this request), and `max_response_bytes` (an int: the
+    is iterated again), `retry_policy` (a `RetryPolicy` for this request), `quack_spent` (seconds of its `timeout`
+    that went into the requests before in a chain of redirects), and `max_response_bytes` (an int: the
     body is read, up to so many decoded bytes, as part of each attempt; so a body that is cut short is tried again,
     and the deadline covers it).
 
@@ -77,24 +85,29 @@ class RetryTransport(httpx.AsyncBaseTransport):
         try:
             if self.gate is not None:
                 call.permit = await self.gate.acquire(request.url)
+            call.start()
             response = await policy.call(
                 call.attempt,
                 budget=self.budget,
                 on_retry=self.on_retry,
                 before_wait=call.let_go,
                 retry_if=call.can_be_repeated,
+                spent=call.spent,
             )
         except QuackError as error:
             if call.refused is None:
-                call.release()
                 call.explain(error)
+                call.release()
                 raise
             response = call.refused
             response.extensions["quack_not_retried"] = call.reason(error, policy)
         except BaseException:
-            call.release()
+            await call.abandon()
             raise
         response.extensions["quack_attempts"] = call.attempts
+        response.extensions["quack_elapsed"] = elapsed = anyio.current_time() - call.started
+        if response.is_closed:
+            response.elapsed = timedelta(seconds=elapsed - call.spent)
         return call.hand_over(response)
 
     async def aclose(self) -> None:
@@ -105,7 +118,19 @@ class RetryTransport(httpx.AsyncBaseTransport):
 class _Call:
     """One request with its attempts: what it holds, and what may still be done with it."""
 
-    __slots__ = ("attempts", "barred", "limit", "permit", "refused", "request", "sent_once", "transport")
+    __slots__ = (
+        "attempts",
+        "barred",
+        "limit",
+        "permit",
+        "refused",
+        "request",
+        "sending",
+        "sent_once",
+        "spent",
+        "started",
+        "transport",
+    )
 
     def __init__(self, transport: RetryTransport, request: httpx.Request) -> None:
         self.transport = transport
@@ -115,21 +140,35 @@ class _Call:
         self.refused: httpx.Response | None = None
         self.attempts = 0
         self.barred = False
+        self.sending = False
+        self.spent = cast("float", request.extensions.get("quack_spent", 0.0))
+        self.started = 0.0
         self.sent_once: _NotedStream | None = None
         if not isinstance(request.stream, httpx.ByteStream) and not is_replayable(request):
             self.sent_once = _NotedStream(cast("httpx.AsyncByteStream", request.stream))
             request.stream = self.sent_once
 
+    def start(self) -> None:
+        """Begin to count the time: the call has its slot."""
+        self.started = anyio.current_time() - self.spent
+
     async def attempt(self) -> httpx.Response:
         if self.permit is None and self.transport.gate is not None:
             await self._queue_again(self.transport.gate)
         self.attempts += 1
+        response: httpx.Response | None = None
+        self.sending = True
         try:
             response = await self.transport.inner.handle_async_request(self.request)
             if self.limit is not None:
                 await read_capped(response, self.limit)
         except Exception as exc:
-            raise self._failed(exc) from exc
+            self.sending = False
+            error = self._failed(exc) if response is None else self._failed_halfway(exc, response)
+            if error is exc:
+                raise
+            raise error from exc
+        self.sending = False
         if self.permit is not None:
             self.permit.answered(response)
         if response.status_code in RETRYABLE_STATUSES:
@@ -151,11 +190,24 @@ class _Call:
             self.permit.failed(error)
         return error
 
+    def _failed_halfway(self, exc: Exception, response: httpx.Response) -> QuackError:
+        """Return the error of an answer whose body cannot be had; an error status has said it all before that."""
+        if response.status_code < _ERRORS_FROM:
+            error = self._failed(exc)
+            error.indeterminate = not is_idempotent(self.request)
+            return error
+        if self.permit is not None:
+            self.permit.answered(response)
+        return self._status_error(response, f", and its body cannot be read: {to_quack_error(exc)}")
+
     def _refuse(self, response: httpx.Response) -> None:
         self.refused = response
-        raise error_from_status(
+        raise self._status_error(response)
+
+    def _status_error(self, response: httpx.Response, more: str = "") -> QuackError:
+        return error_from_status(
             response.status_code,
-            f"{_target(self.request)} answered {response.status_code}",
+            f"{_target(self.request)} answered {response.status_code}{more}",
             headers=response.headers,
             idempotent=is_idempotent(self.request),
         )
@@ -172,6 +224,14 @@ class _Call:
         try:
             if response is not None:
                 await response.aclose()
+        finally:
+            self.release()
+
+    async def abandon(self) -> None:
+        """Let go of everything: the call ends in no answer and no error of ours, such as that of a hook."""
+        try:
+            if self.refused is not None:
+                await shielded(self.refused.aclose)
         finally:
             self.release()
 
@@ -193,8 +253,11 @@ class _Call:
     def explain(self, error: QuackError) -> None:
         """Add to an error what only this call knows."""
         text = str(error)
-        if isinstance(error, TimedOutError) and is_idempotent(self.request):
-            error.indeterminate = False
+        if isinstance(error, TimedOutError) and error.code == "deadline":
+            if self.sending and self.permit is not None:
+                self.permit.failed(error)
+            error.indeterminate = self.sending and not is_idempotent(self.request)
+            error.retryable = not error.indeterminate
         if not text.startswith(self.request.method):
             text = f"{_target(self.request)}: {text}"
         if error.retryable and self._body_is_gone():
@@ -232,6 +295,7 @@ class _PermitStream(httpx.AsyncByteStream):
     def __init__(self, stream: httpx.AsyncByteStream, permit: Permit) -> None:
         self._stream = stream
         self._permit = permit
+        self._thread = threading.get_ident()
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return aiter(self._stream)
@@ -240,6 +304,11 @@ class _PermitStream(httpx.AsyncByteStream):
         try:
             await self._stream.aclose()
         finally:
+            self._permit.release()
+
+    def __del__(self) -> None:
+        # Somebody dropped the answer without closing it. Another thread must not wake those who wait in this loop.
+        if self._thread == threading.get_ident():
             self._permit.release()
 
 

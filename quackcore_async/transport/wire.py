@@ -12,6 +12,7 @@ import httpx
 
 from quackcore_async.concurrency import LoopBinding, run_in_thread, shielded
 from quackcore_async.errors import LifecycleError
+from quackcore_async.results import to_quack_error
 from quackcore_async.transport.attempt import Attempt
 from quackcore_async.transport.idempotency import is_idempotent
 from quackcore_async.transport.outgoing import is_replayable
@@ -126,9 +127,11 @@ class Wire(httpx.AsyncBaseTransport):
                     raise
             return await pool.send(request, proxy, Attempt())
         except httpx.RequestError as exc:
-            if self._closed:
-                raise _closed() from exc
             exc.request = request
+            if self._closed:
+                error = _closed()
+                error.indeterminate = to_quack_error(exc).indeterminate
+                raise error from exc
             raise
 
     async def _bind(self) -> _Bound:

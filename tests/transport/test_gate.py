@@ -329,7 +329,7 @@ class TestBreaker:
             permit.release()
 
     @on_mock_clock
-    @pytest.mark.parametrize("status", [500, 502, 503, 504, 429, None])
+    @pytest.mark.parametrize("status", [500, 502, 503, 504, None])
     async def test_failures_in_a_row_open_it(self, status: int | None) -> None:
         gate = HostGate(breaker=BreakerPolicy(failures=3, reset_after=30))
         await self.fail(gate, 2, status)
@@ -343,7 +343,7 @@ class TestBreaker:
         assert caught.value.retry_after == pytest.approx(20)
         (await gate.acquire(THERE)).release()
 
-    @pytest.mark.parametrize("status", [200, 301, 400, 401, 403, 404, 409])
+    @pytest.mark.parametrize("status", [200, 301, 400, 401, 403, 404, 409, 429])
     async def test_the_caller_s_mistakes_do_not(self, status: int) -> None:
         gate = HostGate(breaker=BreakerPolicy(failures=2))
         await self.fail(gate, 1)

@@ -1,5 +1,6 @@
 """What is tried again, when, how often, and what comes out."""
 
+import gc
 import gzip
 from email.utils import formatdate
 
@@ -8,7 +9,7 @@ import httpx
 import pytest
 from trio.testing import MockClock
 
-from quackcore_async.errors import ErrorKind, QuackError, TimedOutError
+from quackcore_async.errors import ErrorKind, QuackError, ResponseError, TimedOutError
 from quackcore_async.retry import RetryBudget, RetryEvent, RetryPolicy
 from quackcore_async.transport import BreakerPolicy, HostGate, RetryTransport, Wire
 from tests.servers import faulty
@@ -24,6 +25,15 @@ on_mock_clock = pytest.mark.parametrize(
 UNSENT = [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout]
 SENT = [httpx.ReadError, httpx.ReadTimeout, httpx.WriteError, httpx.WriteTimeout, httpx.RemoteProtocolError]
 FINAL = [httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.ProxyError, httpx.DecodingError]
+
+
+async def streaming(_request: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, stream=Tracked(b"x"))
+
+
+async def hanging(_request: httpx.Request) -> httpx.Response:
+    await anyio.sleep_forever()
+    raise AssertionError
 
 
 class Tracked(httpx.AsyncByteStream):
@@ -292,6 +302,36 @@ class TestWaiting:
             await RetryTransport(Stub(hanging), RetryPolicy()).handle_async_request(a_request(method))
         assert caught.value.indeterminate is (method == "POST")
 
+    @pytest.mark.parametrize("before", [[], [httpx.ConnectError], [429]], ids=["nothing", "unsent", "refused"])
+    async def test_a_post_that_runs_out_of_time_may_have_been_done(self, before: list[object]) -> None:
+        with pytest.raises(TimedOutError) as caught:
+            await RetryTransport(Stub(*before, hanging), RetryPolicy()).handle_async_request(a_request("POST"))
+        assert (caught.value.indeterminate, caught.value.retryable) == (True, False)
+
+    @on_mock_clock
+    async def test_one_that_runs_out_of_time_between_attempts_was_not(self) -> None:
+        policy = RetryPolicy(wait_initial=100.0, wait_max=100.0, jitter=lambda ceiling: ceiling)
+        with pytest.raises(TimedOutError) as caught:
+            await RetryTransport(Stub(httpx.ConnectError), policy).handle_async_request(a_request("POST"))
+        assert (caught.value.indeterminate, caught.value.retryable) == (False, True)
+
+    @on_mock_clock
+    async def test_a_host_that_lets_time_run_out_counts_as_down(self) -> None:
+        gate = HostGate(breaker=BreakerPolicy(failures=2))
+        transport = RetryTransport(Stub(hanging), RetryPolicy(timeout=5.0), gate=gate)
+        for _ in range(2):
+            with pytest.raises(TimedOutError):
+                await transport.handle_async_request(a_request())
+        assert gate.state(a_request().url) == "open"
+
+    @on_mock_clock
+    async def test_time_spent_before_is_taken_off_the_deadline(self) -> None:
+        started = anyio.current_time()
+        with pytest.raises(TimedOutError, match="within 60 seconds") as caught:
+            await RetryTransport(Stub(hanging)).handle_async_request(a_request(extensions={"quack_spent": 50.0}))
+        assert anyio.current_time() - started == pytest.approx(10)
+        assert caught.value.elapsed == pytest.approx(60)
+
     async def test_cancellation_in_a_wait_returns_at_once_and_holds_nothing(self) -> None:
         gate = HostGate(max_concurrency=1)
         body = Tracked(b"busy")
@@ -335,6 +375,37 @@ class TestReading:
             transport = RetryTransport(wire, RetryPolicy(timeout=0.4))
             with anyio.fail_after(3), pytest.raises(TimedOutError):
                 await transport.handle_async_request(a_request(url=server.url, timeout=10))
+
+    @pytest.mark.parametrize("sent", [b"short", b""])
+    async def test_an_error_status_stands_without_its_body(self, server: FaultyServer, sent: bytes) -> None:
+        server.script(faulty.hang_up(head(404, {"Content-Length": "100"}) + sent))
+        async with Wire(trust_env=False) as wire:
+            transport = RetryTransport(wire, QUICK, max_response_bytes=1000)
+            with pytest.raises(ResponseError, match=r"answered 404, and its body cannot be read: .") as caught:
+                await transport.handle_async_request(a_request("POST", server.url))
+        error = caught.value
+        assert (error.kind, error.status_code, error.indeterminate) == (ErrorKind.NOT_FOUND, 404, False)
+        assert len(server.requests) == 1
+
+    @pytest.mark.parametrize("method", ["GET", "POST"])
+    @pytest.mark.parametrize("step", [faulty.bad_gzip(), answer(body=b"x" * 2000)], ids=["no gzip", "too long"])
+    async def test_what_was_answered_with_nonsense_may_have_been_done(
+        self, server: FaultyServer, step, method: str
+    ) -> None:
+        server.script(step)
+        async with Wire(trust_env=False) as wire:
+            transport = RetryTransport(wire, QUICK, max_response_bytes=1000)
+            with pytest.raises(QuackError) as caught:
+                await transport.handle_async_request(a_request(method, server.url))
+        assert caught.value.indeterminate is (method == "POST")
+
+    async def test_a_refusal_without_its_body_is_one(self, server: FaultyServer) -> None:
+        refusal = head(429, {"Content-Length": "100", "Retry-After": "0"})
+        server.script(faulty.hang_up(refusal), answer(body=b"done"))
+        async with Wire(trust_env=False) as wire:
+            transport = RetryTransport(wire, QUICK, max_response_bytes=1000)
+            response = await transport.handle_async_request(a_request("POST", server.url))
+        assert (response.content, len(server.requests)) == (b"done", 2)
 
     @pytest.mark.filterwarnings(
         "ignore:Async generator:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
@@ -442,6 +513,40 @@ class TestBehindAGate:
         with anyio.move_on_after(1):
             await transport.handle_async_request(a_request())
         assert (await transport.handle_async_request(a_request())).status_code == 200
+
+    async def test_an_answer_that_nobody_closed_gives_its_slot_back(self) -> None:
+        gate = HostGate(max_concurrency=1, queue_timeout=0.05)
+        transport = RetryTransport(Stub(streaming, streaming), QUICK, gate=gate)
+        for _ in range(2):
+            response = await transport.handle_async_request(a_request())
+            assert not response.is_closed
+            del response
+            gc.collect()
+
+    async def test_a_hook_that_fails_holds_nothing(self) -> None:
+        def failing(_event: RetryEvent) -> None:
+            raise ValueError("of the hook")
+
+        gate = HostGate(max_concurrency=1, queue_timeout=0.05)
+        body = Tracked(b"busy")
+        transport = RetryTransport(Stub(httpx.Response(503, stream=body), 200), QUICK, gate=gate, on_retry=failing)
+        with pytest.raises(ValueError, match="of the hook"):
+            await transport.handle_async_request(a_request())
+        assert body.closed
+        assert (await transport.handle_async_request(a_request())).status_code == 200
+
+    async def test_who_is_told_to_come_later_does_not_count_as_down(self) -> None:
+        stub = Stub(*[429] * 40, 200)
+        transport = RetryTransport(stub, QUICK, gate=HostGate(breaker=BreakerPolicy(failures=3)))
+        statuses: list[int] = []
+
+        async def call() -> None:
+            statuses.append((await transport.handle_async_request(a_request())).status_code)
+
+        async with anyio.create_task_group() as group:
+            for _ in range(40):
+                group.start_soon(call)
+        assert statuses == [200] * 40
 
     async def test_a_failed_call_gives_its_slot_back(self) -> None:
         gate = HostGate(max_concurrency=1, queue_timeout=0.05)

@@ -126,6 +126,28 @@ async def test_an_answer_that_does_not_come_was_sent_all_the_same(
     assert f"{server.url}/x" in str(known)
 
 
+@pytest.mark.parametrize("size", [9_000, 60_000])
+async def test_one_header_of_an_answer_may_be_long(wire: Wire, server: FaultyServer, size: int) -> None:
+    server.script(answer(headers={"Link": "x" * size}))
+    response = await wire.handle_async_request(a_request(url=server.url))
+    await response.aclose()
+    assert response.headers["link"] == "x" * size
+
+
+@pytest.mark.parametrize("timeout", [0, -1.0])
+async def test_no_time_left_is_no_endless_time(wire: Wire, server: FaultyServer, timeout: float) -> None:
+    server.script(faulty.stall())
+    error = await failure(wire, a_request(url=server.url, timeout=timeout))
+    assert isinstance(error, httpx.TimeoutException)
+
+
+async def test_leave_to_send_a_body_is_not_waited_for(wire: Wire, server: FaultyServer) -> None:
+    server.script(answer(body=b"taken"))
+    request = a_request("POST", server.url, content=b"body", headers={"Expect": "100-continue"}, timeout=0.5)
+    assert await fetched(wire, request) == b"taken"
+    assert server.requests[0].body == b"body"
+
+
 async def test_a_reset_in_the_body_is_a_broken_answer(wire: Wire, server: FaultyServer) -> None:
     server.script(faulty.reset(head(200, {"Content-Length": "100"}) + b"some"))
     error = await failure(wire, a_request(url=server.url))

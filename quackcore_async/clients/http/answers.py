@@ -10,6 +10,7 @@ from quackcore_async.clients.http.origins import shown_url
 from quackcore_async.errors import ErrorKind, ResponseError, TransportError
 from quackcore_async.redaction import MASK, is_secret_name, scrub
 from quackcore_async.transport import error_from_status
+from quackcore_async.transport.idempotency import is_idempotent
 
 __all__ = ["error_of", "request_id_of", "response_json"]
 
@@ -35,7 +36,7 @@ def response_json(response: httpx.Response) -> Any:  # noqa: ANN401 - whatever t
 
     Raises:
         TransportError: with code `decode`, if it is none: a login page in place of an answer, for example. The
-            message shows how it begins.
+            message shows how it begins. What was asked for may have been done.
     """
     if response.has_redirect_location:
         raise TransportError(
@@ -45,6 +46,7 @@ def response_json(response: httpx.Response) -> Any:  # noqa: ANN401 - whatever t
             kind=ErrorKind.MISCONFIGURED,
             code="redirect",
             status_code=response.status_code,
+            indeterminate=not is_idempotent(response.request),
         )
     try:
         return response.json()
@@ -56,6 +58,7 @@ def response_json(response: httpx.Response) -> Any:  # noqa: ANN401 - whatever t
             kind=ErrorKind.CORRUPTED,
             code="decode",
             status_code=response.status_code,
+            indeterminate=not is_idempotent(response.request),
             request_id=request_id_of(response),
         )
         raise error from (None if isinstance(exc, RecursionError) else _position(exc))

@@ -7,7 +7,7 @@ import httpx
 
 from quackcore_async.errors import ErrorKind, TransportError
 
-__all__ = ["FactoryBody", "check_content", "is_replayable"]
+__all__ = ["FactoryBody", "is_replayable", "sendable"]
 
 
 class FactoryBody(httpx.AsyncByteStream):
@@ -26,19 +26,29 @@ class FactoryBody(httpx.AsyncByteStream):
         return aiter(self._factory())
 
 
-def check_content(content: object) -> None:
-    """Refuse a body that would block the event loop.
+def sendable(content: object) -> object:
+    """Return a body as httpx takes it.
 
     Raises:
-        TransportError: if it is an open file: reading that blocks.
+        TransportError: if it would block the event loop: an open file, or pieces that are not made asynchronously.
     """
-    if hasattr(content, "read") and not hasattr(content, "aread") and not hasattr(content, "__aiter__"):
+    if isinstance(content, bytearray | memoryview):
+        return bytes(content)
+    if isinstance(content, str | bytes) or hasattr(content, "__aiter__"):
+        return content
+    if hasattr(content, "read"):
         raise TransportError(
             "a plain file as content would block the event loop: "
             "give its bytes, or body_factory=, which opens it with anyio.open_file",
             kind=ErrorKind.INVALID_INPUT,
             code="body",
         )
+    raise TransportError(
+        f"content of type {type(content).__name__} cannot be sent: give bytes, text or an asynchronous iterator "
+        "of bytes; JSON is given as json=, a form as data=",
+        kind=ErrorKind.INVALID_INPUT,
+        code="body",
+    )
 
 
 def is_replayable(stream: object) -> bool:

@@ -6,11 +6,22 @@ from typing import Any, Final, cast
 
 import httpx
 
-from quackcore_async.clients.http.bodies import FactoryBody, check_content
+from quackcore_async.clients.http.bodies import FactoryBody, sendable
 from quackcore_async.clients.http.call import CALL, Call, call_of
-from quackcore_async.clients.http.options import CLIENT_AUTH, BodyOptions, HeaderOptions, Params
-from quackcore_async.clients.http.origins import checked_url, origin_of, parsed_url
-from quackcore_async.clients.http.secret_headers import check_headers, is_secret_header, secrets_in
+from quackcore_async.clients.http.options import (
+    CLIENT_AUTH,
+    BodyOptions,
+    HeaderOptions,
+    Params,
+    check_options,
+)
+from quackcore_async.clients.http.origins import checked_url, origin_of, parsed_url, shown_url
+from quackcore_async.clients.http.secret_headers import (
+    HiddenHeaders,
+    check_headers,
+    is_secret_header,
+    secrets_in,
+)
 from quackcore_async.errors import ErrorKind, TransportError
 from quackcore_async.redaction import Secret
 
@@ -32,6 +43,13 @@ class RequestBuilder:
     def __init__(
         self, base_url: httpx.URL, headers: HeaderOptions | None = None, params: Params | None = None
     ) -> None:
+        if base_url.query or base_url.fragment:
+            raise TransportError(
+                f"the base address {shown_url(base_url)} has a query or a fragment, to which nothing can be "
+                "appended: give the query as params=",
+                kind=ErrorKind.INVALID_INPUT,
+                code="url",
+            )
         self._base = str(base_url).rstrip("/")
         self._params = _query(params)
         pairs = list(_pairs(headers))
@@ -39,7 +57,7 @@ class RequestBuilder:
         self.headers = httpx.Headers(pairs)
         self._seen: list[tuple[bytes, bytes]] = []
         self._plain: list[tuple[str, str]] = []
-        self._secret: dict[str, str] = {}
+        self._secret = HiddenHeaders()
         self._kept: tuple[Secret, ...] = ()
 
     def build(
@@ -48,8 +66,10 @@ class RequestBuilder:
         """Make a request whose own headers hold no secrets: its `Call` has them.
 
         Raises:
-            TransportError: if the address or a header cannot be sent, or the body would block.
+            TransportError: if the address, a header or the body cannot be sent, or the body would block.
+            TypeError: if an option is unknown.
         """
+        check_options(options)
         own = list(_pairs(options.get("headers")))
         if own:
             check_headers(own)
@@ -59,15 +79,21 @@ class RequestBuilder:
             own.append(("Idempotency-Key", key))
         plain, secret = _split(own)
         self._settle()
-        request = http.build_request(
-            method,
-            self._address(url, options.get("params")),
-            headers=_merged(self._plain, plain),
-            content=_content(options),
-            timeout=options.get("timeout", httpx.USE_CLIENT_DEFAULT),
-            extensions=_extensions(options),
-            **{name: cast("Any", options)[name] for name in _BODIES if name in options},
-        )
+        address, content = self._address(url, options.get("params")), _content(options)
+        try:
+            request = http.build_request(
+                method,
+                address,
+                headers=_merged(self._plain, plain),
+                content=content,
+                timeout=options.get("timeout", httpx.USE_CLIENT_DEFAULT),
+                extensions=_extensions(options),
+                **{name: cast("Any", options)[name] for name in _BODIES if name in options},
+            )
+        except (TypeError, ValueError) as exc:  # such as of what JSON cannot hold
+            raise TransportError(
+                f"{method} {shown_url(address)} cannot be made: {exc}", kind=ErrorKind.INVALID_INPUT, code="body"
+            ) from exc
         factory = options.get("body_factory")
         if factory is not None:
             request.stream = FactoryBody(factory)
@@ -90,12 +116,19 @@ class RequestBuilder:
 
     def _address(self, url: httpx.URL | str, params: Params | None) -> httpx.URL:
         """Return the whole address; parameters are added to its query, where httpx would put them in its place."""
+        if isinstance(url, httpx.URL) and url.is_relative_url:
+            url = str(url)
         if isinstance(url, str) and self._base and _ABSOLUTE.match(url) is None:
             url = f"{self._base}/{url.lstrip('/')}" if url else self._base
         url = parsed_url(url)
         if not params and not self._params:
             return url
-        return url.copy_merge_params(self._params.merge(url.params).merge(_query(params)))
+        try:
+            return url.copy_merge_params(self._params.merge(url.params).merge(_query(params)))
+        except UnicodeError:
+            raise TransportError(
+                "a query parameter has characters that are no text in it", kind=ErrorKind.INVALID_INPUT, code="url"
+            ) from None
 
     def _attach(self, request: httpx.Request, secret: Mapping[str, str], *, authenticate: bool) -> None:
         url = checked_url(request.url)
@@ -122,12 +155,18 @@ def _pairs(headers: HeaderOptions | None) -> Iterator[tuple[str, str]]:
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 - httpx takes bytes too
-    return value.decode("latin-1") if isinstance(value, bytes) else value
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    raise TransportError(
+        f"headers are made of text, not of {type(value).__name__}", kind=ErrorKind.INVALID_INPUT, code="header"
+    )
 
 
-def _split(pairs: list[tuple[str, str]]) -> tuple[list[tuple[str, str]], dict[str, str]]:
+def _split(pairs: list[tuple[str, str]]) -> tuple[list[tuple[str, str]], HiddenHeaders]:
     """Part headers into plain ones and such as hold secrets."""
-    secret = {name: value for name, value in pairs if is_secret_header(name)}
+    secret = HiddenHeaders((name, value) for name, value in pairs if is_secret_header(name))
     return ([pair for pair in pairs if pair[0] not in secret], secret) if secret else (pairs, secret)
 
 
@@ -146,9 +185,7 @@ def _content(options: BodyOptions) -> Any:  # noqa: ANN401 - what httpx takes
     content = options.get("content")
     factory = options.get("body_factory")
     if factory is None:
-        if content is not None:
-            check_content(content)
-        return content
+        return None if content is None else sendable(content)
     if content is not None:
         raise TransportError("give content= or body_factory=, not both", kind=ErrorKind.INVALID_INPUT, code="body")
     return FactoryBody(factory)

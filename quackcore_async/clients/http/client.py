@@ -155,6 +155,7 @@ class HttpClient:
 
         Raises:
             TransportError: if the address, a header or the body cannot be sent.
+            TypeError: if an option is unknown.
         """
         return self._builder.build(self._open(), method, url, options)
 
@@ -191,6 +192,7 @@ class HttpClient:
             TransportError: if there is no answer for another reason, or one that is too long.
             AuthError: if there are no credentials.
             LifecycleError: if the client is closed, or in use in another event loop.
+            TypeError: if an option is unknown.
         """
         http = self._open()
         request = self._builder.build(http, method, url, options)
@@ -289,6 +291,8 @@ class HttpClient:
             raise
 
     async def __aenter__(self) -> Self:
+        if self._closed and self._layers.transport is not None:
+            await self._layers.transport.__aenter__()  # which was closed with the client
         self._closed = False
         return self
 
@@ -298,7 +302,8 @@ class HttpClient:
         await self.aclose()
 
     def __repr__(self) -> str:
-        return f"<HttpClient {shown_url(self._base_url)}>" if self._allowed else "<HttpClient>"
+        base = getattr(self, "_base_url", None)  # a traceback may show one whose construction failed
+        return f"<HttpClient {shown_url(base)}>" if base is not None and base.host else "<HttpClient>"
 
     def _open(self) -> httpx.AsyncClient:
         """Return httpx's client, made when it is first needed; what it sends over finds its loop by itself."""

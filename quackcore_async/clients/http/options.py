@@ -18,6 +18,7 @@ __all__ = [
     "Params",
     "RequestOptions",
     "SendOptions",
+    "check_options",
 ]
 
 HeaderOptions: TypeAlias = Mapping[str, str] | Sequence[tuple[str, str]]
@@ -103,3 +104,31 @@ class BodyOptions(RequestOptions, total=False):
     data: Mapping[str, Any] | None
     files: Files | None
     json: Any
+
+
+_KNOWN: Final = BodyOptions.__required_keys__ | BodyOptions.__optional_keys__
+_REMEDIES: Final = {
+    "cookies": "none are kept; those of one call go into headers={'Cookie': ...}",
+    "stream": "read a body as it comes with `async with client.stream(...)`",
+    "verify": "it is an option of the client",
+    "proxy": "it is an option of the client",
+    "allow_redirects": "say follow_redirects",
+}
+"""What people look for who know httpx or requests."""
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Refuse what would have no effect.
+
+    Raises:
+        TypeError: if a request has no such option, or `auth` is other than None and the client's own.
+    """
+    for name in options:
+        if name not in _KNOWN:
+            raise TypeError(f"a request has no option {name!r}: {_REMEDIES.get(name, 'is it spelled right?')}")
+    auth = options.get("auth")
+    if auth is not None and auth is not CLIENT_AUTH:
+        raise TypeError(
+            f"auth of a request is None or CLIENT_AUTH, not of type {type(auth).__name__}: "
+            "give the client a provider, such as BasicAuthProvider"
+        )

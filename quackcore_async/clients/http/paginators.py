@@ -169,6 +169,8 @@ class CursorPages(Paginator):
             return None
         if isinstance(cursor, bool) or not isinstance(cursor, str | int):
             raise nonsense("the cursor of the next page is neither text nor a number")
+        if isinstance(cursor, str) and not _can_be_sent(cursor):
+            raise nonsense("the cursor of the next page has characters that are no text in it")
         return beside(page, {self.param: cursor}, page.address.number + 1, page.address.before + len(page.items))
 
 
@@ -311,6 +313,15 @@ def _elsewhere(page: Page, url: str | None) -> PageAddress | None:
     except Exception:  # noqa: BLE001 - whatever the library says of it
         raise nonsense("the address of the next page is none") from None
     return PageAddress(str(target), {}, page.address.number + 1, page.address.before + len(page.items))
+
+
+def _can_be_sent(text: str) -> bool:
+    """Tell whether a text can be encoded: JSON may name halves of characters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _sized(params: Mapping[str, Any], name: str, size: int | None) -> dict[str, Any]:

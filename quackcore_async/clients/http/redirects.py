@@ -35,6 +35,7 @@ async def follow(
         finally:
             await response.aclose()
         history.append(response)
+        request.extensions["quack_spent"] = response.extensions.get("quack_elapsed", 0.0)
         response = await send(request)
         response.history = list(history)
     return response

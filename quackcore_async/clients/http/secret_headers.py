@@ -8,7 +8,7 @@ from typing import Final
 from quackcore_async.errors import ErrorKind, TransportError
 from quackcore_async.redaction import Secret, is_secret_name
 
-__all__ = ["MAX_HEADER_BYTES", "check_headers", "is_secret_header", "secrets_in"]
+__all__ = ["MAX_HEADER_BYTES", "HiddenHeaders", "check_headers", "is_secret_header", "secrets_in"]
 
 MAX_HEADER_BYTES: Final = 64 * 1024
 """Bytes of all headers of a request; common servers take 8 to 64 KiB."""
@@ -35,6 +35,13 @@ def is_secret_header(name: str | bytes) -> bool:
     """Tell whether a header of this name usually holds a secret, such as `Authorization` or `X-API-Key`."""
     text = (name.decode("ascii", "replace") if isinstance(name, bytes) else name).lower()
     return text in _SECRET_HEADERS or is_secret_name(text)
+
+
+class HiddenHeaders(dict[str, str]):
+    """Headers with secrets in them, which a traceback that shows what variables hold does not show."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {', '.join(self)}>"
 
 
 def check_headers(headers: Iterable[tuple[str, str]], *, what: str = "header") -> None:

@@ -52,6 +52,7 @@ class Sender:
         request.extensions["max_response_bytes"] = self.max_response_bytes if has_body else None
         response = await self._answer(http, request, follow_redirects)
         if not has_body:
+            response.stream = CheckedStream(cast("AsyncIterable[bytes]", response.stream))
             await response.aread()
         if response.status_code >= _ERRORS_FROM and _chosen(raise_for_status, self.raise_for_status):
             raise error_of(response, idempotent=is_idempotent(request))

@@ -1,6 +1,6 @@
 """`SigningTransport`: puts credentials into requests at the last moment, and renews them once after a 401."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Final, NoReturn
 
@@ -97,18 +97,7 @@ class SigningTransport(httpx.AsyncBaseTransport):
             return await self._inner.handle_async_request(request)
         if request.url.scheme == "http" and not self._warned:
             self._warn(request.url)
-        signed = _SignedRequest(
-            request.method,
-            presentation.sign_url(request.url),
-            headers=request.headers,
-            stream=request.stream,
-            extensions=request.extensions,
-        )
-        for secrets in (common, presentation.headers, own):
-            for name, value in secrets.items():
-                signed.headers[name] = value
-        if isinstance(request.stream, httpx.ByteStream):
-            signed.read()  # transports send what is in memory as one piece
+        signed = _signed(request, presentation, (common, presentation.headers, own))
         try:
             response = await self._inner.handle_async_request(signed)
         except Exception as exc:
@@ -149,6 +138,24 @@ class _SignedRequest(httpx.Request):
 
     def __getstate__(self) -> NoReturn:
         raise TypeError("a request with credentials in it cannot be pickled: they would be written in the clear")
+
+
+def _signed(
+    request: httpx.Request, presentation: Presentation, headers: Iterable[Mapping[str, str]]
+) -> _SignedRequest:
+    signed = _SignedRequest(
+        request.method,
+        presentation.sign_url(request.url),
+        headers=request.headers,
+        stream=request.stream,
+        extensions=request.extensions,
+    )
+    for secrets in headers:
+        for name, value in secrets.items():
+            signed.headers[name] = value
+    if isinstance(request.stream, httpx.ByteStream):
+        signed.read()  # transports send what is in memory as one piece
+    return signed
 
 
 def _overridden(own: Mapping[str, str], presentation: Presentation) -> bool:

@@ -1,7 +1,9 @@
 """The client over real connections: its verbs, its errors, its loops, and what it does to bodies."""
 
+import contextlib
 import gc
 import gzip
+import io
 import json
 import logging
 
@@ -12,8 +14,17 @@ import respx
 
 from quackcore_async import QuackError, RetryPolicy
 from quackcore_async.clients import HttpClient, response_json
-from quackcore_async.errors import ConnectFailedError, ErrorKind, LifecycleError, ResponseError, TimedOutError
+from quackcore_async.errors import (
+    ConnectFailedError,
+    ErrorKind,
+    LifecycleError,
+    ResponseError,
+    TimedOutError,
+    TransportError,
+)
+from quackcore_async.transport import Wire
 from tests.servers.api import ApiRequest, Reply, json_reply, serving
+from tests.servers.faulty import FaultyServer, answer, hang_up, head
 
 PATIENT = RetryPolicy(wait_initial=0, jitter=lambda _: 0.0)
 
@@ -86,6 +97,116 @@ async def test_bodies_are_sent_as_httpx_sends_them():
         sent = (await client.post("/", data={"a": "1"})).json()
         assert (sent["body"], sent["type"]) == ("a=1", "application/x-www-form-urlencoded")
         assert (await client.post("/", content=b"raw")).json()["body"] == "raw"
+
+
+@pytest.mark.parametrize("content", [bytearray(b"abc"), memoryview(b"abc")])
+async def test_any_bytes_are_a_body(content: bytearray):
+    async with serving(echo) as server, HttpClient(server.url) as client:
+        assert (await client.post("/", content=content)).json()["body"] == "abc"
+
+
+@pytest.mark.parametrize(
+    ("options", "remedy"),
+    [
+        ({"content": [b"a", b"b"]}, "asynchronous iterator"),
+        ({"content": iter([b"a"])}, "asynchronous iterator"),
+        ({"content": {"a": 1}}, "json="),
+        ({"json": {1, 2}}, "set is not JSON serializable"),
+        ({"json": float("nan")}, "not JSON compliant"),
+        ({"files": {"f": io.StringIO("text")}}, "StringIO"),
+        ({"headers": {"X-Number": 1}}, "not of int"),
+        ({"params": {"q": "\ud800"}}, "no text"),
+    ],
+)
+async def test_what_cannot_be_sent_is_refused_with_a_remedy(options, remedy: str):
+    async with HttpClient("http://127.0.0.1:1") as client:
+        with pytest.raises(TransportError, match=remedy) as caught:
+            await client.post("/", **options)
+    assert caught.value.kind is ErrorKind.INVALID_INPUT
+
+
+@pytest.mark.parametrize(
+    ("options", "remedy"),
+    [
+        ({"cookies": {"a": "b"}}, "Cookie"),
+        ({"param": {"q": 1}}, "'param': is it spelled right"),
+        ({"stream": True}, "client.stream"),
+        ({"auth": ("user", "password")}, "BasicAuthProvider"),
+        ({"auth": httpx.BasicAuth("user", "password")}, "BasicAuthProvider"),
+    ],
+)
+async def test_an_option_that_would_have_no_effect_is_refused(options, remedy: str):
+    async with HttpClient("http://127.0.0.1:1") as client:
+        with pytest.raises(TypeError, match=remedy):
+            await client.get("/", **options)
+        with pytest.raises(TypeError, match=remedy):
+            async with client.stream("GET", "/", **options):
+                pass
+
+
+async def test_a_response_says_how_long_it_took_and_how_much_came():
+    async def script(request: ApiRequest) -> Reply:
+        await anyio.sleep(0.05)
+        return Reply(200, gzip.compress(bytes(1000)), {"content-encoding": "gzip"})
+
+    async with serving(script) as server, HttpClient(server.url) as client:
+        for response in (await client.get("/"), await client.head("/")):
+            assert 0.04 < response.elapsed.total_seconds() < 5
+        assert 0 < (await client.get("/")).num_bytes_downloaded < 100
+
+
+async def test_an_address_may_be_a_relative_url_of_httpx():
+    async with serving(echo) as server, HttpClient(f"{server.url}/v1") as client:
+        assert (await client.get(httpx.URL("/things?q=1"))).json()["target"] == "/v1/things?q=1"
+
+
+def test_one_whose_construction_failed_can_be_shown():
+    assert repr(HttpClient.__new__(HttpClient)) == "<HttpClient>"
+
+
+@pytest.mark.parametrize("base", ["http://h.test/v1?key=secret", "http://h.test/v1#part"])
+def test_a_base_with_a_query_is_refused_with_a_remedy(base: str):
+    with pytest.raises(TransportError, match="params=") as caught:
+        HttpClient(base)
+    assert "secret" not in str(caught.value)
+
+
+async def test_a_head_that_has_a_body_is_an_error_of_this_package():
+    with FaultyServer(hang_up(head(200, {"Content-Length": "2"}) + b"ok"), answer(204)) as server:
+        async with HttpClient(server.url, retry=PATIENT) as client:
+            with contextlib.suppress(TransportError):  # aiohttp does not see it
+                assert (await client.head("/")).content == b""
+
+
+async def test_a_transport_of_one_s_own_opens_again_with_its_client():
+    async with serving(echo) as server:
+        client = HttpClient(server.url, transport=Wire(trust_env=False))
+        for _ in range(2):
+            async with client:
+                assert (await client.get("/")).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_what_is_under_way_when_the_client_is_closed_says_whether_it_may_have_been_done(method: str):
+    arrived, errors = anyio.Event(), []
+
+    async def script(request: ApiRequest) -> Reply:
+        arrived.set()
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    async def call() -> None:
+        with pytest.raises(LifecycleError) as caught:
+            await client.request(method, "/")
+        errors.append(caught.value)
+
+    async with serving(script) as server:
+        client = HttpClient(server.url)
+        async with anyio.create_task_group() as group:
+            group.start_soon(call)
+            await arrived.wait()
+            await client.aclose()
+    assert errors[0].indeterminate is (method == "POST")
 
 
 async def test_a_plain_file_as_content_is_refused(tmp_path):
@@ -192,6 +313,19 @@ async def test_a_body_that_breaks_off_is_asked_for_again():
     assert len(server.requests) == 2
 
 
+async def test_the_deadline_covers_redirects():
+    async def script(request: ApiRequest) -> Reply:
+        await anyio.sleep(0.2)
+        return Reply(302, headers={"location": f"/{int(request.target[1:]) + 1}"})
+
+    policy = RetryPolicy(timeout=0.7)
+    async with serving(script) as server, HttpClient(server.url, follow_redirects=True, retry=policy) as client:
+        started = anyio.current_time()
+        with pytest.raises(TimedOutError, match=r"within 0\.7 seconds"):
+            await client.get("/0")
+    assert anyio.current_time() - started < 1.5
+
+
 async def test_the_deadline_covers_the_body():
     forever = anyio.Event()
 
@@ -250,6 +384,19 @@ async def test_what_is_no_json_is_a_decoding_error(body: bytes, headers: dict[st
     assert caught.value.kind is ErrorKind.CORRUPTED
     assert "S3CR3T" not in str(caught.value)
     assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("reply", [Reply(200, b"<html>"), Reply(303, headers={"location": "/elsewhere"})])
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+async def test_what_has_no_json_may_have_been_done(reply: Reply, method: str):
+    async def script(request: ApiRequest) -> Reply:
+        return reply
+
+    async with serving(script) as server, HttpClient(server.url) as client:
+        response = await client.request(method, "/")
+        with pytest.raises(TransportError) as caught:
+            response_json(response)
+    assert caught.value.indeterminate is (method == "POST")
 
 
 async def test_json_may_be_anything():

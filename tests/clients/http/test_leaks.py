@@ -35,12 +35,23 @@ class Grumpy:
 
 
 def everything_of(exc: BaseException) -> str:
-    """Return all that a person or a program may print of an exception and of those behind it."""
+    """Return all that a person or a program may print of an exception and of those behind it.
+
+    Programs that collect errors print the variables of all frames too; ours excepted, which give the secrets.
+    """
     texts = ["".join(traceback.format_exception(exc))]
-    link: BaseException | None = exc
-    while link is not None:
+    links, seen = [exc], set()
+    while links:
+        link = links.pop()
+        if link is None or id(link) in seen:
+            continue
+        seen.add(id(link))
         texts += [str(link), repr(link), repr(vars(link))]
-        link = link.__cause__ or link.__context__
+        for frame, _ in traceback.walk_tb(link.__traceback__):
+            if "/tests/" not in frame.f_code.co_filename:
+                given = ("options", "kwargs")
+                texts.append(repr({name: value for name, value in frame.f_locals.items() if name not in given}))
+        links += [link.__cause__, link.__context__]
     return "\n".join(texts)
 
 

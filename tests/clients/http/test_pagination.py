@@ -1,5 +1,6 @@
 """Lists in pages: every style, every way to go round in circles, and nothing held between items."""
 
+import json
 import math
 from collections.abc import Callable
 from typing import Any
@@ -185,7 +186,7 @@ def answering(*bodies: Any, headers: dict[str, str] | None = None) -> HttpClient
 
     def handle(_request: httpx.Request) -> httpx.Response:
         body = left.pop(0) if len(left) > 1 else left[0]
-        return httpx.Response(200, json=body, headers=headers)
+        return httpx.Response(200, text=json.dumps(body), headers=headers)
 
     return HttpClient("https://api.test", transport=httpx.MockTransport(handle))
 
@@ -201,6 +202,7 @@ def answering(*bodies: Any, headers: dict[str, str] | None = None) -> HttpClient
         (answering({"items": [1, 2]}), OffsetPages()),
         (answering({"items": [1], "next": 7}), NextUrlPages()),
         (answering({"items": [1], "next_cursor": {"a": 1}}), CursorPages()),
+        (answering({"items": [1], "next_cursor": "\ud800"}), CursorPages()),
         (answering({"items": [1], "total": "many"}), PageNumbers(total="total")),
         (answering({"items": [1], "total": True}), OffsetPages(total="total")),
         (answering({"items": "text"}), SinglePage()),
