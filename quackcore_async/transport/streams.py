@@ -37,6 +37,7 @@ class PermitStream(httpx.AsyncByteStream):
         return aiter(self._stream)
 
     async def aclose(self) -> None:
+        """Close the body, and let the slot go."""
         try:
             await self._stream.aclose()
         finally:
