@@ -2,10 +2,11 @@
 
 from typing import Final, cast
 
+import anyio.lowlevel
 import httpx
 
 from quackcore_async.errors import ErrorKind, TransportError
-from quackcore_async.transport.decompression import decompressor_for
+from quackcore_async.transport.decompression import STEP_BYTES, decompressor_for
 
 __all__ = ["MAX_RESPONSE_BYTES", "read_capped"]
 
@@ -58,6 +59,8 @@ async def _read(response: httpx.Response, limit: int) -> bytes:
         for piece in decompressor.unpack(packed):
             body += piece
             _check(body, limit)
+            if len(piece) >= STEP_BYTES:  # much comes out of little: let others run, and deadlines pass
+                await anyio.lowlevel.checkpoint()
     decompressor.finish()
     return bytes(body)
 

@@ -1,11 +1,10 @@
 """The transport that tries again, within a deadline and a budget, behind a gate."""
 
-import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import timedelta
+from time import perf_counter
 from typing import Final, cast
 
-import anyio
 import httpx
 
 from quackcore_async.concurrency import shielded
@@ -17,6 +16,7 @@ from quackcore_async.transport.idempotency import is_idempotent
 from quackcore_async.transport.outgoing import is_replayable
 from quackcore_async.transport.reading import read_capped
 from quackcore_async.transport.status import RETRYABLE_STATUSES, error_from_status
+from quackcore_async.transport.streams import NotedStream, PermitStream
 from quackcore_async.transport.wire import Wire
 
 __all__ = ["RetryTransport"]
@@ -105,9 +105,10 @@ class RetryTransport(httpx.AsyncBaseTransport):
             await call.abandon()
             raise
         response.extensions["quack_attempts"] = call.attempts
-        response.extensions["quack_elapsed"] = elapsed = anyio.current_time() - call.started
+        seconds = perf_counter() - call.started
+        response.extensions["quack_elapsed"] = call.spent + seconds
         if response.is_closed:
-            response.elapsed = timedelta(seconds=elapsed - call.spent)
+            response.elapsed = timedelta(seconds=seconds)
         return call.hand_over(response)
 
     async def aclose(self) -> None:
@@ -143,14 +144,14 @@ class _Call:
         self.sending = False
         self.spent = cast("float", request.extensions.get("quack_spent", 0.0))
         self.started = 0.0
-        self.sent_once: _NotedStream | None = None
+        self.sent_once: NotedStream | None = None
         if not isinstance(request.stream, httpx.ByteStream) and not is_replayable(request):
-            self.sent_once = _NotedStream(cast("httpx.AsyncByteStream", request.stream))
+            self.sent_once = NotedStream(cast("httpx.AsyncByteStream", request.stream))
             request.stream = self.sent_once
 
     def start(self) -> None:
         """Begin to count the time: the call has its slot."""
-        self.started = anyio.current_time() - self.spent
+        self.started = perf_counter()
 
     async def attempt(self) -> httpx.Response:
         if self.permit is None and self.transport.gate is not None:
@@ -270,46 +271,8 @@ class _Call:
             if response.is_closed:
                 self.permit.release()
             else:
-                response.stream = _PermitStream(cast("httpx.AsyncByteStream", response.stream), self.permit)
+                response.stream = PermitStream(cast("httpx.AsyncByteStream", response.stream), self.permit)
         return response
-
-
-class _NotedStream(httpx.AsyncByteStream):
-    """A body that is there only once, and whether it was begun."""
-
-    def __init__(self, stream: httpx.AsyncByteStream) -> None:
-        self._pieces = aiter(stream)
-        self.begun = False
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        self.begun = True
-        return await anext(self._pieces)
-
-
-class _PermitStream(httpx.AsyncByteStream):
-    """The body of an answer, which keeps its slot until it is closed."""
-
-    def __init__(self, stream: httpx.AsyncByteStream, permit: Permit) -> None:
-        self._stream = stream
-        self._permit = permit
-        self._thread = threading.get_ident()
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return aiter(self._stream)
-
-    async def aclose(self) -> None:
-        try:
-            await self._stream.aclose()
-        finally:
-            self._permit.release()
-
-    def __del__(self) -> None:
-        # Somebody dropped the answer without closing it. Another thread must not wake those who wait in this loop.
-        if self._thread == threading.get_ident():
-            self._permit.release()
 
 
 def _target(request: httpx.Request) -> str:

@@ -103,7 +103,7 @@ def server_time(headers: Mapping[str, str]) -> datetime:
 
 def read_number(text: str | None) -> float | None:
     """Read a header's number, None when it is none that makes sense: finite, not negative, not endlessly long."""
-    if not text or len(text.strip()) > _LONGEST_NUMBER:
+    if not text or len(text.strip()) > _LONGEST_NUMBER or "_" in text:  # which Python reads as part of a number
         return None
     try:
         number = float(text)

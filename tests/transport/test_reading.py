@@ -5,6 +5,7 @@ import os
 import resource
 import zlib
 
+import anyio.lowlevel
 import httpx
 import pytest
 from hypothesis import given
@@ -95,6 +96,24 @@ def test_whatever_was_packed_is_unpacked(data: bytes, size: int, coding: str) ->
     )
     decompressor.finish()
     assert out == data
+
+
+async def test_others_run_while_much_is_unpacked() -> None:
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await anyio.lowlevel.checkpoint()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(count)
+        await anyio.lowlevel.checkpoint()
+        before = turns
+        await read_capped(response(packed(bytes(40 * STEP_BYTES)), content_encoding="gzip"))
+        assert turns - before >= 20
+        group.cancel_scope.cancel()
 
 
 def test_a_step_puts_out_no_more_than_its_bound() -> None:

@@ -15,7 +15,7 @@ def test_seconds_are_read(value: str, seconds: float):
     assert parse_retry_after(value) == seconds
 
 
-@pytest.mark.parametrize("value", [None, "", "-5", "1e309", "NaN", "inf", "soon", "9" * 10_000, "٣ days"])
+@pytest.mark.parametrize("value", [None, "", "-5", "1e309", "NaN", "inf", "soon", "1_0", "9" * 10_000, "٣ days"])
 def test_what_makes_no_sense_is_unknown(value: str | None):
     assert parse_retry_after(value) is None
 

@@ -69,7 +69,8 @@ class RequestBuilder:
             TransportError: if the address, a header or the body cannot be sent, or the body would block.
             TypeError: if an option is unknown.
         """
-        check_options(options)
+        if options:
+            check_options(options)
         own = list(_pairs(options.get("headers")))
         if own:
             check_headers(own)

@@ -123,9 +123,9 @@ def check_options(options: Mapping[str, Any]) -> None:
     Raises:
         TypeError: if a request has no such option, or `auth` is other than None and the client's own.
     """
-    for name in options:
-        if name not in _KNOWN:
-            raise TypeError(f"a request has no option {name!r}: {_REMEDIES.get(name, 'is it spelled right?')}")
+    if not _KNOWN.issuperset(options):
+        name = next(name for name in options if name not in _KNOWN)
+        raise TypeError(f"a request has no option {name!r}: {_REMEDIES.get(name, 'is it spelled right?')}")
     auth = options.get("auth")
     if auth is not None and auth is not CLIENT_AUTH:
         raise TypeError(
