@@ -123,7 +123,7 @@ class _LiveSecrets:
         self._born: dict[int, _Entry] = {}
         self._dead: dict[int, _Entry] = {}
         self._indexed: dict[int, _Entry] = {}
-        self._by_end: dict[str, tuple[_Entry, ...]] = {}
+        self._by_end: dict[str, dict[str, set[int]]] = {}  # forms by their ends, each with whose it is
 
     def add(self, secret: Secret) -> None:
         entry = _Entry(secret, self._note_death)
@@ -152,8 +152,7 @@ class _LiveSecrets:
         return {
             form
             for end in range(length, len(text) + 1)
-            for entry in self._by_end.get(text[end - length : end], ())
-            for form in entry.forms
+            for form in self._by_end.get(text[end - length : end], ())
             if text.endswith(form, 0, end)
         }
 
@@ -178,16 +177,18 @@ class _LiveSecrets:
         entry.forms = forms
         for form in forms:
             end = form[-_MIN_SCRUBBED_LENGTH:]
-            self._by_end[end] = (*self._by_end.get(end, ()), entry)
+            self._by_end.setdefault(end, {}).setdefault(form, set()).add(id(entry))
         self._indexed[id(entry)] = entry
 
     def _drop(self, entry: _Entry) -> None:
         for form in entry.forms:
             end = form[-_MIN_SCRUBBED_LENGTH:]
-            others = tuple(other for other in self._by_end.get(end, ()) if other is not entry)
-            if others:
-                self._by_end[end] = others
-            else:
+            forms = self._by_end.get(end, {})
+            owners = forms.get(form, set())
+            owners.discard(id(entry))
+            if not owners:
+                forms.pop(form, None)
+            if not forms:
                 self._by_end.pop(end, None)
         self._indexed.pop(id(entry), None)
 

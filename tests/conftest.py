@@ -3,6 +3,10 @@
 import os
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("shared machine", deadline=None)  # it may stand still for seconds
+settings.load_profile("shared machine")
 
 pytest_plugins = ("tests.servers.fixtures",)
 

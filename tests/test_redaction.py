@@ -90,6 +90,16 @@ def test_live_secret_is_scrubbed_among_many(many: list[Secret], value: str) -> N
     assert many
 
 
+def test_many_secrets_of_one_value_are_no_burden() -> None:
+    """A login that is copied for every caller: what each costs must not grow with their number."""
+    crowd = [Secret("one-value-for-all") for _ in range(100_000)]
+    assert scrub("it is one-value-for-all") == f"it is {MASK}"
+    crowd[1:] = []
+    assert scrub("it is one-value-for-all") == f"it is {MASK}"
+    crowd.clear()
+    assert scrub("it is one-value-for-all") == "it is one-value-for-all"
+
+
 def test_each_of_many_secrets_is_found_and_forgotten(many: list[Secret]) -> None:
     text = "a eyJhbGciOi-00007-signature, eyJhbGciOi-02999-signature b"
     assert scrub(text) == f"a {MASK}, {MASK} b"

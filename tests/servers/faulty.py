@@ -182,10 +182,12 @@ def stall(after: bytes = b"") -> Step:
     return step
 
 
-def stop_reading() -> Step:
-    """The server itself leaves the body of such a request in the socket."""
+def stop_reading(first: Step | None = None) -> Step:
+    """The server itself leaves the body of such a request in the socket; `first` may answer it all the same."""
 
     def step(talk: Conversation) -> None:
+        if first is not None:
+            first(talk)
         talk.wait()
         talk.reset()
 

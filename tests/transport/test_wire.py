@@ -345,7 +345,7 @@ class TestBodies:
     @pytest.mark.parametrize("ending", ["time-out", "cancellation", "early answer"])
     def test_what_was_not_taken_is_not_kept_on_asyncio(self, server: FaultyServer, ending: str) -> None:
         """A socket that is closed in order waits for its buffer to drain, which a stalled server never lets it."""
-        server.script(faulty.early(answer(413)) if ending == "early answer" else faulty.stop_reading())
+        server.script(faulty.stop_reading(answer(413) if ending == "early answer" else None))
 
         async def upload() -> list[object]:
             async with Wire(trust_env=False) as wire:
