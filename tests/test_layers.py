@@ -25,6 +25,7 @@ GATES = {
     "asyncio": ("clients.s3",),
     "boto3": ("clients.s3",),
     "botocore": ("clients.s3",),
+    "httpcore": ("transport",),
     "httpx": ("transport", "clients.http"),
     "httpx_aiohttp": ("transport",),
     "importlib.metadata": ("__init__", "discovery"),
