@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from quackcore_async.auth.credentials import Credentials
+from quackcore_async.auth.validity import lifetime_of
 from quackcore_async.errors import AuthError, ErrorKind
 from quackcore_async.results import parse_expiry
 from quackcore_async.transport.exchange import Answer
@@ -165,7 +166,7 @@ def _expires_at(members: Extra, asked_at: float, logger: logging.Logger) -> int 
     moment = parse_expiry(members.pop("expires_at", None)) or None
     if lifetime is None:
         return None if moment is None else _from_lifetime(moment - asked_at, asked_at, logger)
-    seconds = _seconds(lifetime)
+    seconds = lifetime_of(lifetime)
     if seconds is None:
         logger.warning("the answer's expires_in is no number of seconds: the token is used until it is refused")
         return None
@@ -177,16 +178,6 @@ def _from_lifetime(seconds: float, asked_at: float, logger: logging.Logger) -> i
         logger.warning("the token is expired already: it is used for %d seconds", MIN_LIFETIME_SECONDS)
         seconds = MIN_LIFETIME_SECONDS
     return int(asked_at) + int(min(seconds, MAX_LIFETIME_SECONDS))
-
-
-def _seconds(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        seconds = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return seconds if math.isfinite(seconds) else None
 
 
 def text_member(members: Mapping[str, Any], *names: str) -> str | None:
