@@ -21,7 +21,7 @@ def run(*, quick: bool) -> Iterator[Table]:
         for concurrency, bar in BARS.items():
             yield over_loopback(f"{address}/json", concurrency, requests, rounds, bar)
     for backend, most in LOOPS.items():
-        yield over_stub(backend, requests, rounds, most)
+        yield over_stub(backend, 4 * requests, rounds, most)
     yield layers(quick=quick)
 
 

@@ -162,11 +162,12 @@ class RetryPolicy:
             on_retry=on_retry,
             before_wait=before_wait,
             retry_if=retry_if,
-            spent=spent,
         )
         if self.timeout is None:
+            run.started = anyio.current_time() - spent
             return await run.go()
         with anyio.move_on_after(self.timeout - spent) as scope:
+            run.started = scope.deadline - self.timeout
             return await run.go()
         if scope.cancelled_caught:
             raise run.timed_out(self.timeout) from run.last_error
@@ -199,7 +200,6 @@ class _Run(Generic[T]):
         on_retry: Callable[[RetryEvent], None] | None,
         before_wait: Callable[[], Awaitable[None]] | None,
         retry_if: Callable[[QuackError], bool] | None,
-        spent: float,
     ) -> None:
         self.policy = policy
         self.operation = operation
@@ -207,7 +207,7 @@ class _Run(Generic[T]):
         self.on_retry = on_retry
         self.before_wait = before_wait
         self.retry_if = retry_if
-        self.started = anyio.current_time() - spent
+        self.started = 0.0
         self.attempt = 0
         self.spent = 0
         self.trying = False

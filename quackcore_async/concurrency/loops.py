@@ -1,6 +1,8 @@
 """To which event loop, and to which process, something belongs."""
 
 import os
+from collections.abc import Callable
+from threading import get_ident
 from typing import Self
 
 import anyio.lowlevel
@@ -11,11 +13,13 @@ __all__ = ["LoopBinding"]
 class LoopBinding:
     """The event loop and the process in which a client, a lock or a flight was made."""
 
-    __slots__ = ("_pid", "_token")
+    __slots__ = ("_is_running", "_pid", "_thread", "_token")
 
     def __init__(self, token: anyio.lowlevel.EventLoopToken, pid: int) -> None:
         self._token = token
         self._pid = pid
+        self._thread = get_ident()
+        self._is_running: Callable[[], bool] = getattr(token.native_token, "is_running", _unknown)
 
     @classmethod
     def current(cls) -> Self:
@@ -24,7 +28,11 @@ class LoopBinding:
 
     def is_here(self) -> bool:
         """Tell whether the caller runs in this loop and this process."""
-        return self._pid == os.getpid() and self._token == anyio.lowlevel.current_token()
+        if self._pid != os.getpid():
+            return False
+        if self._thread == get_ident() and self._is_running():
+            return True  # one loop at a time runs in a thread; to ask which costs five times as much
+        return self._token == anyio.lowlevel.current_token()
 
     def is_alive(self) -> bool:
         """Tell whether this loop still runs, in this process; a loop that was forked away does not."""
@@ -51,3 +59,7 @@ def _is_running(loop: object) -> bool:
 
 def _nothing() -> None:
     pass
+
+
+def _unknown() -> bool:
+    return False  # trio's token does not tell

@@ -40,12 +40,7 @@ class Pace:
 
     def try_take(self) -> bool:
         """Let a request go at once, if it may and nobody waits."""
-        if not self._turn.try_acquire():
-            return False
-        try:
-            return self._try_take()
-        finally:
-            self._turn.release()
+        return not self._turn.held and self._try_take()
 
     def is_held_up(self) -> bool:
         """Tell whether the next request would have to wait."""

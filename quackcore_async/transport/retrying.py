@@ -80,7 +80,7 @@ class RetryTransport(httpx.AsyncBaseTransport):
             TimedOutError: if the policy's `timeout` passes, or the gate's `queue_timeout` (code `queue`).
             TransportError: if the body is longer than `max_response_bytes`.
         """
-        policy = cast("RetryPolicy", request.extensions.get("retry_policy", self.policy))
+        policy: RetryPolicy = request.extensions.get("retry_policy", self.policy)
         call = _Call(self, request)
         try:
             if self.gate is not None:
@@ -136,13 +136,13 @@ class _Call:
     def __init__(self, transport: RetryTransport, request: httpx.Request) -> None:
         self.transport = transport
         self.request = request
-        self.limit = cast("int | None", request.extensions.get("max_response_bytes", transport.max_response_bytes))
+        self.limit: int | None = request.extensions.get("max_response_bytes", transport.max_response_bytes)
         self.permit: Permit | None = None
         self.refused: httpx.Response | None = None
         self.attempts = 0
         self.barred = False
         self.sending = False
-        self.spent = cast("float", request.extensions.get("quack_spent", 0.0))
+        self.spent: float = request.extensions.get("quack_spent", 0.0)
         self.started = 0.0
         self.sent_once: NotedStream | None = None
         if not isinstance(request.stream, httpx.ByteStream) and not is_replayable(request):

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import anyio
 import anyio.to_thread
@@ -69,3 +70,31 @@ def test_a_fork_leaves_it_behind():
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
     assert asyncio.run(fork()) == 0
+
+
+def test_it_is_still_here_when_its_loop_goes_on_in_another_thread():
+    async def make() -> LoopBinding:
+        return LoopBinding.current()
+
+    async def look(binding: LoopBinding) -> bool:
+        return binding.is_here()
+
+    loop = asyncio.new_event_loop()
+    binding = loop.run_until_complete(make())
+    with ThreadPoolExecutor(1) as threads:
+        assert threads.submit(lambda: loop.run_until_complete(look(binding))).result()
+    loop.close()
+
+
+def test_it_is_not_here_in_a_loop_that_follows_in_the_same_thread():
+    async def make() -> LoopBinding:
+        return LoopBinding.current()
+
+    async def look(binding: LoopBinding) -> bool:
+        return binding.is_here()
+
+    first, second = asyncio.new_event_loop(), asyncio.new_event_loop()
+    binding = first.run_until_complete(make())
+    assert not second.run_until_complete(look(binding))
+    first.close()
+    second.close()

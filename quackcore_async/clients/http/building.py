@@ -28,6 +28,7 @@ from quackcore_async.redaction import Secret
 __all__ = ["RequestBuilder"]
 
 _BODIES: Final = ("data", "files", "json")
+_NO_SECRETS: Final = HiddenHeaders()
 _ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -69,8 +70,9 @@ class RequestBuilder:
             TransportError: if the address, a header or the body cannot be sent, or the body would block.
             TypeError: if an option is unknown.
         """
-        if options:
-            check_options(options)
+        if not options:
+            return self._build_plain(http, method, url)
+        check_options(options)
         own = list(_pairs(options.get("headers")))
         if own:
             check_headers(own)
@@ -99,6 +101,13 @@ class RequestBuilder:
         if factory is not None:
             request.stream = FactoryBody(factory)
         self._attach(request, secret, authenticate=options.get("auth", CLIENT_AUTH) is not None)
+        return request
+
+    def _build_plain(self, http: httpx.AsyncClient, method: str, url: httpx.URL | str) -> httpx.Request:
+        """Make a request of an address alone, as most are."""
+        self._settle()
+        request = http.build_request(method, self._address(url, None), headers=self._plain)
+        self._attach(request, _NO_SECRETS, authenticate=True)
         return request
 
     def adopt(self, request: httpx.Request) -> httpx.Request:

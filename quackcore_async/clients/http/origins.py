@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterable
+from functools import lru_cache
 
 import httpx
 
@@ -57,6 +58,7 @@ def checked_url(url: httpx.URL) -> httpx.URL:
     return url
 
 
+@lru_cache(maxsize=256)
 def is_loopback(origin: Origin) -> bool:
     """Tell whether an origin is this machine, so that what goes there in the clear is read by nobody."""
     host = origin[1]

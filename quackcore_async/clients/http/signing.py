@@ -143,16 +143,12 @@ class _SignedRequest(httpx.Request):
 def _signed(
     request: httpx.Request, presentation: Presentation, headers: Iterable[Mapping[str, str]]
 ) -> _SignedRequest:
-    signed = _SignedRequest(
-        request.method,
-        presentation.sign_url(request.url),
-        headers=request.headers,
-        stream=request.stream,
-        extensions=request.extensions,
-    )
+    signed = _SignedRequest.__new__(_SignedRequest)
+    added = request.headers.copy()
     for secrets in headers:
         for name, value in secrets.items():
-            signed.headers[name] = value
+            added[name] = value
+    vars(signed).update(vars(request), url=presentation.sign_url(request.url), headers=added)
     if isinstance(request.stream, httpx.ByteStream):
         signed.read()  # transports send what is in memory as one piece
     return signed
