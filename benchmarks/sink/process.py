@@ -7,11 +7,13 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlencode
 
 __all__ = ["Sink", "run_sink"]
 
 KEEP_BELOW = 1024**2
+_ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Sink:
 def run_sink(bucket: str, *, keep_below: int = KEEP_BELOW) -> Iterator[Sink]:
     """Start a sink with an empty bucket; larger bodies than `keep_below` are dropped and read as a pattern."""
     command = [sys.executable, "-m", "benchmarks.sink", str(keep_below)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=_ROOT) as child:
         assert child.stdout is not None
         try:
             sink = Sink(int(child.stdout.readline()), bucket)
