@@ -101,7 +101,7 @@ class LineChart:
         ticks = _ticks([y for each in self.series for _, y in each.points])
         place_x = _scale(xs[0], xs[-1], left + 12, right - 12)
         place_y = _scale(ticks[0], ticks[-1], bottom, top)
-        parts = [_text(left, 50, self.unit, "quiet", "end")]
+        parts = [_text(left - 8, top - 14, self.unit, "quiet", "end")]
         for tick in ticks:
             y = place_y(tick)
             parts.append(f'<line class="grid" x1="{left}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>')

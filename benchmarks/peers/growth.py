@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from benchmarks.object_store import BUCKET
 from benchmarks.peers.charts import LineChart, Series
-from benchmarks.peers.contestants import Contestant
+from benchmarks.peers.contestants import Contestant, few
 from benchmarks.peers.large import CONCURRENCY, PART_SIZE
 from benchmarks.peers.moves import DIRECTIONS, Place
 from benchmarks.peers.small import SIZE
@@ -26,8 +26,8 @@ Grown = dict[tuple[Contestant, str], list[tuple[int, list[Figures]]]]
 
 def run_in_number(contestants: Sequence[Contestant], *, quick: bool) -> Iterator[Table | LineChart]:
     """Move more and more objects of 16 KiB."""
-    counts = (10, 100) if quick else (100, 1000, 10_000, 100_000)
-    chosen = [*_lead(contestants), *(each for each in contestants if each.name in BESIDE)]
+    counts = (100,) if quick else (100, 1000, 10_000, 100_000)
+    chosen = few(contestants, *(() if quick else BESIDE))
     works = [Work(BUCKET, "growth", count=count, size=SIZE) for count in counts]
     rounds = [1 if quick or count > _OFTEN else 3 for count in counts]
     runs, failures = _grow(chosen, works, rounds, counts)
@@ -58,8 +58,8 @@ def run_in_number(contestants: Sequence[Contestant], *, quick: bool) -> Iterator
 
 def run_in_size(contestants: Sequence[Contestant], *, quick: bool) -> Iterator[Table | LineChart]:
     """Move a larger and larger object."""
-    sizes = (1, 32) if quick else (1, 16, 256, 1024, 4096)
-    chosen = _lead(contestants)
+    sizes = (32,) if quick else (1, 16, 256, 1024, 4096)
+    chosen = few(contestants)
     works = [
         Work(BUCKET, "growth", count=1, size=size * MIB, concurrency=CONCURRENCY, part_size=PART_SIZE)
         for size in sizes
@@ -80,10 +80,6 @@ def run_in_size(contestants: Sequence[Contestant], *, quick: bool) -> Iterator[T
         for (_, direction), own in runs.items()
     ]
     yield LineChart("growth-size", "Peak memory of the process, one object", "MiB of the object", "MiB", series)
-
-
-def _lead(contestants: Sequence[Contestant]) -> list[Contestant]:
-    return [each for each in contestants if each.is_ours][:1]
 
 
 def _grow(

