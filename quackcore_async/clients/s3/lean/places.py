@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from quackcore_async.clients.s3.lean.http1 import Origin
+
 __all__ = ["Place", "find_place"]
 
 _PROBE = "k"
@@ -21,6 +23,7 @@ class Place:
         path: What stands before a key, with a `/` at its end.
         region: Region of the signature.
         secure: Whether it is reached over TLS.
+        target: Where connections go.
     """
 
     origin: str
@@ -28,6 +31,7 @@ class Place:
     path: str
     region: str
     secure: bool
+    target: Origin
 
 
 async def find_place(raw: Any, bucket: str) -> Place | None:  # noqa: ANN401 - an aioboto3 client is untyped
@@ -60,4 +64,5 @@ async def find_place(raw: Any, bucket: str) -> Place | None:  # noqa: ANN401 - a
     host = parts.netloc.rpartition("@")[2]
     default = ":443" if secure else ":80"
     host = host.removesuffix(default)
-    return Place(f"{parts.scheme}://{host}", host, parts.path.removesuffix(_PROBE), scope[-3], secure)
+    target = Origin(parts.hostname, parts.port or (443 if secure else 80), secure)
+    return Place(f"{parts.scheme}://{host}", host, parts.path.removesuffix(_PROBE), scope[-3], secure, target)
