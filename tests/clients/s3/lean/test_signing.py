@@ -1,8 +1,8 @@
 """Signatures: those that AWS publishes, those that botocore makes, and what of them arrives on the wire."""
 
 import calendar
-import datetime
 import hashlib
+from datetime import UTC, datetime
 from unittest import mock
 from urllib.parse import parse_qsl, unquote
 
@@ -88,12 +88,12 @@ def test_the_published_examples_come_out_as_published(method, key, query, header
 
 def botocore_authorization(method, url, headers, keys, region, now, payload_hash):
     """Have botocore sign the same request at the same time."""
-    moment = datetime.datetime.fromtimestamp(int(now), datetime.UTC).replace(tzinfo=None)
+    moment = datetime.fromtimestamp(int(now), UTC).replace(tzinfo=None)
     request = AWSRequest(method=method, url=url, headers=headers)
     signer = BOTOCORE(Credentials(keys.access_key, keys.secret_key, keys.token), "s3", region)
     with (
-        mock.patch.object(botocore.auth, "get_current_datetime", lambda *_, **__: moment),
-        mock.patch.object(BOTOCORE, "payload", lambda _self, _request: payload_hash),
+        mock.patch.object(botocore.auth, "get_current_datetime", return_value=moment),
+        mock.patch.object(BOTOCORE, "payload", return_value=payload_hash),
     ):
         signer.add_auth(request)
     return request.headers
@@ -305,7 +305,7 @@ def _signed_again(seen):
     authorization = seen.headers["authorization"]
     names = authorization.partition("SignedHeaders=")[2].partition(",")[0].split(";")
     headers = {name: seen.headers[name] for name in names if name not in {"host", "x-amz-date"}}
-    now = datetime.datetime.strptime(seen.headers["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=datetime.UTC)
+    now = datetime.strptime(seen.headers["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     payload_hash = hashlib.sha256(seen.body).hexdigest()
     assert seen.headers["x-amz-content-sha256"] == payload_hash
     url = f"http://{seen.headers['host']}{seen.target}"
