@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from unittest import mock
 from urllib.parse import parse_qsl, unquote
 
-import aiohttp
 import botocore.auth
 import pytest
 from botocore.awsrequest import AWSRequest
@@ -232,14 +231,14 @@ WIRE_KEYS = [
 
 
 @pytest.mark.parametrize("style", ["path", "virtual"])
-async def test_the_server_sees_the_bytes_that_were_signed(style):
+async def test_the_server_sees_the_bytes_that_were_signed(style, resolve_to_loopback):
     """The signature is made anew here from the raw request, as a service does."""
     with FaultyServer(answer(headers={"ETag": '"e"'})) as server:
         where = "localhost" if style == "virtual" else "127.0.0.1"
         settings_of = _settings(f"http://{where}:{server.port}", addressing_style=style)
         async with S3Client(settings_of) as client:
             if style == "virtual":
-                _resolve_everything_to_loopback(client)
+                resolve_to_loopback(client)
             for key in WIRE_KEYS:
                 await upload_bytes(client, b"body", _address(key))
                 await client.head(_address(key))
@@ -288,17 +287,6 @@ def _settings(url, **changes):
 
 def _address(key):
     return S3Address("bucket", key)
-
-
-def _resolve_everything_to_loopback(client):
-    class Loopback(aiohttp.abc.AbstractResolver):
-        async def resolve(self, host, port=0, family=0):
-            return [{"hostname": host, "host": "127.0.0.1", "port": port, "family": 2, "proto": 0, "flags": 0}]
-
-        async def close(self):
-            pass
-
-    client.requester._source.current.engine._session.connector._resolver = Loopback()
 
 
 def _signed_again(seen):
