@@ -8,6 +8,7 @@ import aiohttp
 from yarl import URL
 
 from quackcore_async.clients.s3.buffers import BodyBuffer
+from quackcore_async.clients.s3.connections import send_once
 from quackcore_async.clients.s3.engines import Engine, within_idle_timeout
 from quackcore_async.clients.s3.lean.answers import RefusedError, describe, read_answer, refusal
 from quackcore_async.clients.s3.lean.messages import Message, message_for
@@ -73,6 +74,7 @@ class LeanEngine:
             auto_decompress=False,
             skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
         )
+        send_once(self._session)
 
     async def send(self, operation: str, params: Mapping[str, Any], body: BodyBuffer | None) -> dict[str, Any]:
         """Send a request once."""
