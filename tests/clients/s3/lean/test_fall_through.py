@@ -154,9 +154,10 @@ def only_in_paris(answer):
     """Answer requests that are signed for another region than eu-west-3 in that way."""
 
     def script(request):
-        if "/eu-west-3/s3/" in request.headers["authorization"]:
-            return None
-        return Answer(400, {"x-amz-bucket-region": "eu-west-3"}) if request.operation == "HeadBucket" else answer
+        there = "/eu-west-3/s3/" in request.headers["authorization"]
+        if request.operation == "HeadBucket":
+            return Answer(200 if there else 400, {"x-amz-bucket-region": "eu-west-3"})
+        return None if there else answer
 
     return script
 
