@@ -1,9 +1,27 @@
-"""Connections that end when they are closed, and requests that aiohttp sends once."""
+"""Connections that are trusted and end when they are closed, and requests that aiohttp sends once."""
 
 import functools
+import ssl
 from typing import Any
 
-__all__ = ["drop_unsent", "send_once", "session_class"]
+from quackcore_async.errors import ConfigError
+from quackcore_async.transport.tls import tls_context
+
+__all__ = ["drop_unsent", "send_once", "session_class", "trust"]
+
+
+async def trust(verify: bool | str) -> ssl.SSLContext:
+    """Return the TLS context for a setting `verify_tls`.
+
+    Raises:
+        ConfigError: with code `tls`, if the bundle cannot be read or holds no certificate.
+    """
+    try:
+        return await tls_context(verify)
+    except OSError as exc:  # also what the ssl module raises
+        raise ConfigError(
+            f"cannot read the CA bundle {verify}: {exc}; check `verify_tls` and AWS_CA_BUNDLE", code="tls"
+        ) from exc
 
 
 def drop_unsent(connector: Any) -> None:  # noqa: ANN401 - so that aiohttp is imported when it is needed

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 import anyio
 
-from quackcore_async.clients.s3.connections import drop_unsent, session_class
+from quackcore_async.clients.s3.connections import drop_unsent, session_class, trust
 from quackcore_async.clients.s3.engines import Aioboto3Engine, Engine
 from quackcore_async.clients.s3.failures import classify
 from quackcore_async.clients.s3.settings import S3Keys, S3Settings
@@ -179,13 +179,12 @@ async def lean_engine(complete: Engine, raw: Any, session: Any, credentials: Any
     import aiohttp
 
     from quackcore_async.clients.s3.lean.engine import LeanEngine
-    from quackcore_async.transport.tls import tls_context
 
     verify = settings.verify_tls
     if verify is True:
         verify = session._session.get_config_variable("ca_bundle") or True  # noqa: SLF001 - where boto3 keeps it
     connector = aiohttp.TCPConnector(
-        ssl=await tls_context(verify), limit=0, keepalive_timeout=_KEEPALIVE, ttl_dns_cache=_DNS_SECONDS
+        ssl=await trust(verify), limit=0, keepalive_timeout=_KEEPALIVE, ttl_dns_cache=_DNS_SECONDS
     )
     drop_unsent(connector)
     return LeanEngine(
