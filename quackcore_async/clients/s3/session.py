@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 import anyio
 
-from quackcore_async.clients.s3.connections import session_class
+from quackcore_async.clients.s3.connections import session_class, trust
 from quackcore_async.clients.s3.engines import Aioboto3Engine, Engine
 from quackcore_async.clients.s3.failures import classify
 from quackcore_async.clients.s3.settings import S3Keys, S3Settings
@@ -176,14 +176,11 @@ async def lean_engine(complete: Engine, raw: Any, session: Any, credentials: Any
     """Make a lean engine that connects as the aioboto3 client does."""
     from quackcore_async.clients.s3.lean.engine import LeanEngine
     from quackcore_async.clients.s3.lean.http1 import Pool
-    from quackcore_async.transport.tls import tls_context
 
     verify = settings.verify_tls
     if verify is True:
         verify = session._session.get_config_variable("ca_bundle") or True  # noqa: SLF001 - where boto3 keeps it
-    pool = Pool(
-        await tls_context(verify), connect_timeout=settings.connect_timeout, idle_timeout=settings.idle_timeout
-    )
+    pool = Pool(await trust(verify), connect_timeout=settings.connect_timeout, idle_timeout=settings.idle_timeout)
     return LeanEngine(complete, raw, credentials, pool)
 
 

@@ -34,8 +34,8 @@ _MAX_ERROR: Final = 1024**2
 class LeanEngine:
     """Signs the hot operations and sends them over one pooled session; hands everything else on.
 
-    Covered are plain buckets by path or virtual host, with signature version 4. A bucket that turns out to be in
-    another region goes to the other engine from then on, which finds its way there.
+    Covered are plain buckets by path or virtual host, with signature version 4. The other engine finds the way to
+    one that turns out to be in another region; where it finds none, it keeps that bucket.
 
     Args:
         complete: The engine for all that is not covered.
@@ -68,24 +68,40 @@ class LeanEngine:
         try:
             return await self._exchange(operation, message, place)
         except RefusedError as refused:
-            if not _is_elsewhere(refused):
+            sure = _is_elsewhere(refused, place)
+            if not sure and not (message.method == "HEAD" and _is_bare(refused)):
                 raise
-        self._places[params["Bucket"]] = None
-        _logger.info("bucket %s is not where it was looked for: aioboto3 finds it", params["Bucket"])
-        return await self._complete.send(operation, params, body)
+        return await self._send_elsewhere(operation, params, body, place, sure=sure)
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._pool.aclose()
 
+    async def _send_elsewhere(
+        self, operation: str, params: Mapping[str, Any], body: BodyBuffer | None, place: Place, *, sure: bool
+    ) -> dict[str, Any]:
+        """Have aioboto3 follow a bucket to its region, and go there directly from then on if it found one."""
+        bucket = params["Bucket"]
+        found: Place | None = place
+        try:
+            answer = await self._complete.send(operation, params, body)
+            found = await find_place(self._raw, bucket)
+        finally:
+            if found != place or sure:
+                self._set_place(bucket, found if found != place else None)
+                _logger.info("bucket %s is not in region %s, where it was looked for", bucket, place.region)
+        return answer
+
     async def _place(self, bucket: str) -> Place | None:
         if bucket not in self._places:
-            place = await find_place(self._raw, bucket)
-            self._places[bucket] = place
-            if place is not None:
-                self._signers.setdefault(place.region, Signer(place.region))
-                self.hashes_bodies = self.hashes_bodies or not place.secure
+            self._set_place(bucket, await find_place(self._raw, bucket))
         return self._places[bucket]
+
+    def _set_place(self, bucket: str, place: Place | None) -> None:
+        self._places[bucket] = place
+        if place is not None:
+            self._signers.setdefault(place.region, Signer(place.region))
+            self.hashes_bodies = self.hashes_bodies or not place.secure
 
     async def _exchange(self, operation: str, message: Message, place: Place) -> dict[str, Any]:
         path = place.path + encode_key(message.key) if message.key is not None else place.path
@@ -143,6 +159,17 @@ async def _payload_hash(message: Message, place: Place) -> str:
     return str(body.sha256)
 
 
-def _is_elsewhere(refused: RefusedError) -> bool:
-    status = refused.response["ResponseMetadata"]["HTTPStatusCode"]
-    return status in _REDIRECTS or (status == _BAD_REQUEST and refused.response["Error"]["Code"] in _ELSEWHERE)
+def _is_elsewhere(refused: RefusedError, place: Place) -> bool:
+    """Tell whether an answer says that the bucket is in another region."""
+    told = refused.response["ResponseMetadata"]
+    if told["HTTPStatusCode"] in _REDIRECTS:
+        return True
+    region = told["HTTPHeaders"].get("x-amz-bucket-region", place.region)
+    return told["HTTPStatusCode"] == _BAD_REQUEST and (
+        refused.response["Error"]["Code"] in _ELSEWHERE or region != place.region
+    )
+
+
+def _is_bare(refused: RefusedError) -> bool:
+    """Tell whether an answer may mean another region: a HEAD is told so by a 400 without a word."""
+    return bool(refused.response["Error"]["Code"] == str(_BAD_REQUEST))

@@ -32,7 +32,6 @@ _HIGH: Final = 1024**2  # bytes that wait to be read before the socket is left a
 _LOW: Final = _HIGH // 4
 _FINAL: Final = 200  # statuses below are interim answers: RFC 9110 section 15.2
 _SWITCHING: Final = 101
-_RESENDABLE: Final = frozenset({"GET", "HEAD", "PUT", "DELETE"})  # idempotent: RFC 9110 section 9.2.2
 _KEEPALIVE: Final = 15.0  # seconds that an idle connection is kept: S3 closes them after 20 or so
 _HAPPY_EYEBALLS: Final = 0.25  # seconds: RFC 8305 section 5
 _OUT_OF_FILES: Final = frozenset({errno.EMFILE, errno.ENFILE})
@@ -66,8 +65,7 @@ class Pool:
     async def request(self, origin: Origin, method: str, head: bytes, body: bytes | BodyBuffer) -> "Response":
         """Send a request and return its answer with the body unread.
 
-        A connection that was used before may have been closed by the server meanwhile. If it breaks before a byte
-        of the answer came, an idempotent request is sent once more, on a new connection.
+        It is sent once: a connection that breaks may have brought it to the service all the same.
 
         Args:
             origin: Where to.
@@ -79,14 +77,7 @@ class Pool:
             ConnectFailedError: if there is no connection: nothing was sent.
             QuackError: if there is no answer.
         """
-        kept = self._take(origin)
-        if kept is not None:
-            try:
-                return await kept.exchange(method, head, body)
-            except QuackError as error:
-                if error.code != "reset" or kept.answering or method not in _RESENDABLE:
-                    raise
-        connection = await self._connect(origin)
+        connection = self._take(origin) or await self._connect(origin)
         return await connection.exchange(method, head, body)
 
     async def aclose(self) -> None:
@@ -199,14 +190,12 @@ class _Connection(asyncio.Protocol):
         origin: Where it goes.
         loop: Its event loop.
         idle_since: When its last answer was read, by the clock of the loop.
-        answering: Whether a byte of the answer to the last request came.
     """
 
     def __init__(self, pool: Pool, origin: Origin, loop: asyncio.AbstractEventLoop, idle_timeout: float) -> None:
         self.origin = origin
         self.loop = loop
         self.idle_since = 0.0
-        self.answering = False
         self._pool = pool
         self._idle_timeout = idle_timeout
         self._transport: asyncio.Transport | None = None
@@ -229,7 +218,7 @@ class _Connection(asyncio.Protocol):
     async def exchange(self, method: str, head: bytes, body: bytes | BodyBuffer) -> Response:
         """Send a request and wait for the head of its answer."""
         self._method, self._head, self._body = method, None, None
-        self.answering = self._whole = False
+        self._whole = False
         try:
             self._touch()
             await self._send(head, body)
@@ -338,7 +327,6 @@ class _Connection(asyncio.Protocol):
         """Take the head of the answer, and return what follows it."""
         if not self._method:
             raise MalformedError("the service answers without being asked")
-        self.answering = True
         data = self._beginning + data
         self._beginning = b""
         while (end := data.find(b"\r\n\r\n")) >= 0:

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -22,6 +23,8 @@ _WRITE_HEADERS: Final = {
 }
 _READ_HEADERS: Final = {"ChecksumMode": "x-amz-checksum-mode", "IfMatch": "if-match", "Range": "range"}
 _CONDITIONS: Final = {"IfMatch": "if-match", "IfNoneMatch": "if-none-match"}
+_PART: Final = {"PartNumber", "ETag"}
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _XML: Final = {"content-type": "application/xml"}
 
 
@@ -104,9 +107,10 @@ def _fits_header(value: object) -> bool:
 
 def _metadata(message: Message, params: dict[str, Any]) -> bool:
     for name, value in (params.pop("Metadata", None) or {}).items():
-        if not (_fits_header(name) and name and _fits_header(value)):
+        header = f"x-amz-meta-{name.lower()}"
+        if not _TOKEN.fullmatch(name) or header in message.headers or not _fits_header(value):
             return False
-        message.headers[f"x-amz-meta-{name.lower()}"] = value
+        message.headers[header] = value
     return True
 
 
@@ -122,7 +126,10 @@ def _list(message: Message, params: dict[str, Any]) -> bool:
 
 
 def _complete(message: Message, params: dict[str, Any]) -> bool:
-    message.body = completion(params.pop("MultipartUpload")["Parts"])
+    parts = params.pop("MultipartUpload")["Parts"]
+    if any(part.keys() != _PART for part in parts):
+        return False
+    message.body = completion(parts)
     message.headers.update(_XML)
     return True
 
