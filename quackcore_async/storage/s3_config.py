@@ -39,7 +39,11 @@ class S3Config(BaseModel):
         default=8 * MIB, ge=1, description="Bytes above which a file goes up in parts."
     )
     part_size: int = Field(default=8 * MIB, ge=5 * MIB, description="Bytes of a part.")
-    max_memory: int = Field(default=128 * MIB, ge=5 * MIB, description="Bytes of part buffers.")
+    max_memory: int = Field(
+        default=64 * MIB,
+        ge=5 * MIB,
+        description="Bytes of part buffers; all storages of the process stay within the largest of these.",
+    )
 
     @field_validator("bucket_name")
     @classmethod

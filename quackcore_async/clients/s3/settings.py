@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from quackcore_async.clients.s3.memory import DEFAULT_MAX_MEMORY
 from quackcore_async.redaction import Secret
 
 __all__ = ["MIB", "S3Keys", "S3Settings"]
@@ -47,7 +48,8 @@ class S3Settings:
         transfer_concurrency: Parts in flight of one file.
         multipart_threshold: Bytes above which a file goes up in parts.
         part_size: Bytes of a part; it grows when 10 000 would not suffice.
-        max_memory: Bytes of part buffers over all transfers of the client.
+        max_memory: Bytes of part buffers over all transfers of the client; all clients of the process together
+            stay within the largest that one of them has.
     """
 
     region: str | None = None
@@ -63,7 +65,7 @@ class S3Settings:
     transfer_concurrency: int = 8
     multipart_threshold: int = 8 * MIB
     part_size: int = 8 * MIB
-    max_memory: int = 128 * MIB
+    max_memory: int = DEFAULT_MAX_MEMORY
 
     def __post_init__(self) -> None:
         for name in ("max_concurrency", "transfer_concurrency", "multipart_threshold", "part_size", "max_memory"):
