@@ -136,6 +136,46 @@ def test_a_waiter_whose_event_loop_has_ended_holds_up_nobody(backend):
     assert budget.try_acquire(100)
 
 
+async def test_room_that_comes_back_while_somebody_begins_to_wait_is_his():
+    class Late(MemoryBudget):
+        def try_acquire(self, size: int) -> bool:
+            taken = super().try_acquire(size)
+            if not taken:
+                self.release(100)  # as by another thread
+            return taken
+
+    budget = Late(100)
+    assert budget.try_acquire(100)
+    with anyio.fail_after(1):
+        await budget.acquire(100)
+    assert budget.granted == 100
+
+
+@pytest.mark.parametrize(("waiting", "granted"), [((50, 100), 50), ((100,), 100)])
+async def test_room_that_comes_back_in_the_midst_of_an_admission_is_granted_once(waiting, granted):
+    class Interrupted(MemoryBudget):
+        interruptions = 0
+
+        def _fits(self, size: int) -> bool:
+            fits = super()._fits(size)
+            if self.interruptions:
+                self.interruptions -= 1
+                self.release(50)  # as by the collection of a buffer
+            return fits
+
+    budget = Interrupted(100)
+    assert budget.try_acquire(50)
+    assert budget.try_acquire(50)
+    async with anyio.create_task_group() as group:
+        for size in waiting:
+            group.start_soon(budget.acquire, size)
+        await anyio.wait_all_tasks_blocked()
+        budget.interruptions = 1
+        budget.release(50)
+        assert budget.granted == granted
+        budget.release(granted)
+
+
 async def test_the_budget_is_as_large_as_the_user_wants_it_who_wants_most():
     budget = MemoryBudget(100)
     one, other = BufferPool(500, budget), BufferPool(50, budget)
