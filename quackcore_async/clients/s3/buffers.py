@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Final
 
+from quackcore_async.clients.s3.bandwidth import BandwidthLimit
 from quackcore_async.clients.s3.memory import MemoryBudget, process_budget
 
 __all__ = ["BodyBuffer", "BufferPool"]
@@ -25,13 +26,15 @@ class BodyBuffer:
     Attributes:
         memory: All of it, to be filled.
         size: How many bytes from the start are the body.
-        touched: Called whenever the connection has taken a chunk.
+        touched: Called whenever the connection has taken a chunk, and while one waits for `bandwidth`.
+        bandwidth: What each chunk waits for before it is sent.
     """
 
     def __init__(self, capacity: int, memory: memoryview | None = None) -> None:
         self.memory = memoryview(bytearray(capacity)) if memory is None else memory
         self.size = 0
         self.touched = _ignore
+        self.bandwidth: BandwidthLimit | None = None
         self._position = 0
 
     @property
@@ -62,6 +65,8 @@ class BodyBuffer:
 
     async def __aiter__(self) -> AsyncIterator[memoryview]:
         for chunk in self._chunks():
+            if self.bandwidth is not None:
+                await self.bandwidth.take(len(chunk), self.touched)
             yield chunk
             self.touched()
 
@@ -83,11 +88,15 @@ class BufferPool:
     Args:
         capacity: Bytes that may be out of this pool.
         budget: What it shares with the others.
+        bandwidth: What the chunks of its buffers wait for when they are sent.
     """
 
-    def __init__(self, capacity: int, budget: MemoryBudget = process_budget) -> None:
+    def __init__(
+        self, capacity: int, budget: MemoryBudget = process_budget, *, bandwidth: BandwidthLimit | None = None
+    ) -> None:
         self._own = MemoryBudget(capacity)
         self._budget = budget
+        self._bandwidth = bandwidth
         budget.join(self, capacity)
 
     @property
@@ -140,8 +149,10 @@ class BufferPool:
 
     def _lend(self, size: int) -> BodyBuffer:
         try:
-            return BodyBuffer(size, self._budget.memory(size))
+            buffer = BodyBuffer(size, self._budget.memory(size))
         except MemoryError:
             self._budget.release(size)
             self._own.release(size)
             raise
+        buffer.bandwidth = self._bandwidth
+        return buffer
