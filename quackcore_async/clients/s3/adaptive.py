@@ -104,7 +104,7 @@ class AdaptiveLimit:
 
     def try_acquire(self) -> bool:
         """Take a place if one is free; while somebody waits, none is."""
-        if self._held < self._limit and not self._waiting:
+        if self._held < self._limit:
             self._held += 1
             return True
         return False
