@@ -33,7 +33,10 @@ class S3Config(BaseModel):
     idle_timeout: float = Field(
         default=30.0, gt=0, description="Seconds without a byte before a request has failed."
     )
-    max_concurrency: int = Field(default=32, ge=1, description="Requests in flight.")
+    max_concurrency: int = Field(
+        default=32, ge=1, description="Requests in flight; fewer when the service refuses or answers slowly."
+    )
+    min_concurrency: int = Field(default=4, ge=1, description="Requests in flight that they do not fall below.")
     transfer_concurrency: int = Field(default=8, ge=1, description="Parts in flight of one file.")
     multipart_threshold: int = Field(
         default=8 * MIB, ge=1, description="Bytes above which a file goes up in parts."
@@ -43,6 +46,9 @@ class S3Config(BaseModel):
         default=64 * MIB,
         ge=5 * MIB,
         description="Bytes of part buffers; all storages of the process stay within the largest of these.",
+    )
+    max_bandwidth: float | None = Field(
+        default=None, gt=0, allow_inf_nan=False, description="Bytes per second, both directions together."
     )
 
     @field_validator("bucket_name")

@@ -169,7 +169,7 @@ async def test_room_that_comes_back_in_the_midst_of_an_admission_is_granted_once
     async with anyio.create_task_group() as group:
         for size in waiting:
             group.start_soon(budget.acquire, size)
-        await anyio.wait_all_tasks_blocked()
+            await anyio.wait_all_tasks_blocked()
         budget.interruptions = 1
         budget.release(50)
         assert budget.granted == granted
