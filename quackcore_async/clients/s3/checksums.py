@@ -21,7 +21,7 @@ _CHUNK: Final = 1024**2
 class Hasher(Protocol):
     """A running checksum."""
 
-    def update(self, data: bytes, /) -> None:
+    def update(self, data: bytes | memoryview, /) -> None:
         """Take the next bytes."""
         ...
 
@@ -36,7 +36,7 @@ class _CrcHasher:
         self._function = function
         self._value = 0
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: bytes | memoryview) -> None:
         self._value = self._function(data, self._value)
 
     def digest(self) -> bytes:

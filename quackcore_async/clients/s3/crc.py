@@ -9,7 +9,7 @@ from typing import Final
 
 __all__ = ["CRCS", "Crc", "CrcFunction", "crc_function"]
 
-CrcFunction = Callable[[bytes, int], int]
+CrcFunction = Callable[[bytes | memoryview, int], int]
 """Continues a checksum: `function(data, checksum of what came before)`, which is 0 at the start."""
 
 _BYTE_POWER: Final = 3  # a byte moves a remainder on by x to the power of 2 to the power of 3

@@ -22,7 +22,7 @@ def capacity(service: Service, most: int) -> float:
     return min(service.places, most) / (service.seconds * math.exp(service.noise**2 / 2))
 
 
-@settings(max_examples=20, derandomize=True)  # chance is part of the rule: one seed in thousands goes astray
+@settings(max_examples=12, derandomize=True)  # chance is part of the rule: one seed in thousands goes astray
 @given(st.integers(8, 60), st.sampled_from([0.0, 0.3, 0.6, 1.0]), st.sampled_from([None, 8]), st.integers(0, 99))
 def test_a_service_with_a_queue_is_used_to_the_full_without_filling_its_queue(places, noise, initial, seed):
     clock = Clock()
@@ -38,7 +38,7 @@ def test_a_service_with_a_queue_is_used_to_the_full_without_filling_its_queue(pl
 def test_latencies_that_vary_by_chance_do_not_lower_the_limit(noise):
     clock = Clock()
     limit = AdaptiveLimit(64, clock=clock)
-    run = send(limit, Service(1000, noise=noise), clock, 90)
+    run = send(limit, Service(1000, noise=noise), clock, 40)
     assert run.mean_limit >= 60
 
 

@@ -2,16 +2,20 @@
 
 import base64
 import hashlib
+import os
 import threading
 import zlib
 
+import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quackcore_async.clients.s3.checksums import ALGORITHMS, Expectation, hasher_of
-from quackcore_async.clients.s3.crc import crc_function
+from quackcore_async.clients.s3.checksums import ALGORITHMS, Expectation, expectation_of, hasher_of
+from quackcore_async.clients.s3.crc import CRCS, crc_function
+from quackcore_async.clients.s3.names import S3Address
 from quackcore_async.clients.s3.running import running_checksum
+from quackcore_async.clients.s3.upload_checksums import UploadChecksums
 
 HERE = [name for name in ALGORITHMS if name.startswith(("sha", "md5")) or crc_function(name) is not None]
 
@@ -149,3 +153,29 @@ def test_a_checksum_for_which_there_is_no_code_cannot_be_begun(monkeypatch):
 
 def _forbidden(count: int, offset: int) -> bytes:
     raise AssertionError(f"read {count} bytes at {offset} again")
+
+
+@pytest.mark.parametrize("algorithm", [name for name in CRCS if crc_function(name) is not None])
+async def test_ranges_of_a_real_object_side_by_side_have_the_checksum_that_the_service_keeps(
+    algorithm, seaweed, seaweed_client
+):
+    content = os.urandom(9 * 1024**2)
+    described = UploadChecksums(algorithm).of_object(content)
+    raw = seaweed_client.requester.client()
+    await raw.put_object(Bucket=seaweed.bucket, Key="k", Body=content, **described)
+    address = S3Address(seaweed.bucket, "k")
+    expectation = expectation_of(await seaweed_client.head(address, checksums=True))
+    assert expectation.algorithm == algorithm
+    checksum = running_checksum(expectation)
+
+    async def read(start: int) -> None:
+        async with seaweed_client.stream(address, start=start, end=start + 1024**2) as stream:
+            position = start
+            async for chunk in stream:
+                checksum.feed(position, [chunk])
+                position += len(chunk)
+
+    async with anyio.create_task_group() as group:
+        for start in range(0, len(content), 1024**2):
+            group.start_soon(read, start)
+    assert checksum.digest_from(_forbidden, len(content)) == expectation.digest
