@@ -36,13 +36,23 @@ class S3Config(BaseModel):
     engine: Literal["auto", "lean", "aioboto3"] = Field(
         default="auto", description="What sends the requests; `aioboto3` is the slow and complete one."
     )
-    max_concurrency: int = Field(default=32, ge=1, description="Requests in flight.")
+    max_concurrency: int = Field(
+        default=32, ge=1, description="Requests in flight; fewer when the service refuses or answers slowly."
+    )
+    min_concurrency: int = Field(default=4, ge=1, description="Requests in flight that they do not fall below.")
     transfer_concurrency: int = Field(default=8, ge=1, description="Parts in flight of one file.")
     multipart_threshold: int = Field(
         default=8 * MIB, ge=1, description="Bytes above which a file goes up in parts."
     )
     part_size: int = Field(default=8 * MIB, ge=5 * MIB, description="Bytes of a part.")
-    max_memory: int = Field(default=128 * MIB, ge=5 * MIB, description="Bytes of part buffers.")
+    max_memory: int = Field(
+        default=64 * MIB,
+        ge=5 * MIB,
+        description="Bytes of part buffers; all storages of the process stay within the largest of these.",
+    )
+    max_bandwidth: float | None = Field(
+        default=None, gt=0, allow_inf_nan=False, description="Bytes per second, both directions together."
+    )
 
     @field_validator("bucket_name")
     @classmethod

@@ -24,6 +24,8 @@ BODIES = {
     "create_multipart_upload": b"<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>",
     "complete_multipart_upload": b"<CompleteMultipartUploadResult><ETag>e</ETag></CompleteMultipartUploadResult>",
     "list_parts": b"<ListPartsResult/>",
+    "copy_object": b"<CopyObjectResult><ETag>e</ETag></CopyObjectResult>",
+    "upload_part_copy": b"<CopyPartResult><ETag>e</ETag></CopyPartResult>",
 }
 NO_XML = [
     b"",

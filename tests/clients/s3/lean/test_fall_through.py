@@ -13,6 +13,22 @@ from tests.servers.scripted import Answer, error_answer
 PLACE = {"Bucket": "bucket", "Key": "key"}
 PARTS = {"Parts": [{"PartNumber": 1, "ETag": '"e"'}]}
 COVERED = {
+    "copy_object": {
+        "Bucket": "b",
+        "Key": "k",
+        "CopySource": {"Bucket": "b", "Key": "s"},
+        "CopySourceIfMatch": '"e"',
+        "IfNoneMatch": "*",
+    },
+    "upload_part_copy": {
+        "Bucket": "b",
+        "Key": "k",
+        "UploadId": "u",
+        "PartNumber": 1,
+        "CopySource": {"Bucket": "b", "Key": "s"},
+        "CopySourceRange": "bytes=0-9",
+        "CopySourceIfMatch": '"e"',
+    },
     "put_object": {**PLACE, "Body": b"x"},
     "get_object": PLACE,
     "head_object": PLACE,
@@ -59,7 +75,7 @@ def test_a_parameter_that_is_not_known_leaves_the_request_to_the_other_engine(op
     assert message_for(operation, {**COVERED[operation], **parameter}, None) is None
 
 
-@pytest.mark.parametrize("operation", ["head_bucket", "copy_object", "upload_part_copy", "get_object_tagging"])
+@pytest.mark.parametrize("operation", ["head_bucket", "list_multipart_uploads", "get_object_tagging"])
 def test_other_operations_are_left_too(operation):
     assert message_for(operation, PLACE, None) is None
 
@@ -123,14 +139,31 @@ def test_a_body_that_is_neither_bytes_nor_a_buffer_is_left(body):
 
 async def test_what_is_left_is_sent_by_aioboto3(scripted_s3, scripted):
     scripted_s3.put("source", b"content")
+    address = scripted_s3.endpoint.address
+    await scripted.head_bucket("scripted")
+    await scripted.head(address("source"))
+    await scripted.head_bucket("scripted")
+    agents = [request.headers["user-agent"].partition("/")[0] for request in scripted_s3.requests]
+    assert agents == ["aiobotocore", "quackcore-async", "aiobotocore"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["bucket/key", {"Bucket": "arn:aws:s3:::b", "Key": "k"}, {"Bucket": "b", "Key": "k", "VersionId": "1"}],
+)
+def test_a_copy_from_elsewhere_or_of_a_version_is_left(source):
+    assert message_for("copy_object", {**COVERED["copy_object"], "CopySource": source}, None) is None
+
+
+async def test_a_copy_carries_its_source_encoded_and_its_condition(scripted_s3, scripted):
+    scripted_s3.put("a source+1", b"content")
     copied = b"<CopyObjectResult><ETag>&quot;e&quot;</ETag></CopyObjectResult>"
     scripted_s3.script = lambda request: Answer(body=copied) if request.operation == "CopyObject" else None
     address = scripted_s3.endpoint.address
-    await scripted.head_bucket("scripted")
-    await copy_object(scripted, address("source"), address("target"))
-    await scripted.head(address("source"))
-    agents = [request.headers["user-agent"].partition("/")[0] for request in scripted_s3.requests]
-    assert agents == ["aiobotocore", "quackcore-async", "aiobotocore", "quackcore-async"]
+    await copy_object(scripted, address("a source+1"), address("target"), overwrite=False)
+    (request,) = [each for each in scripted_s3.requests if each.operation == "CopyObject"]
+    assert request.headers["x-amz-copy-source"].endswith("/a%20source%2B1")
+    assert request.headers["if-none-match"] == "*"
 
 
 async def test_metadata_that_is_not_ascii_is_refused_as_aioboto3_refuses_it(scripted_s3, scripted):
