@@ -106,10 +106,11 @@ class ProgressReporter:
         """Return what counts the bytes of an item."""
         return ItemMeter(self, item, size)
 
-    def find(self) -> None:
-        """Count a file that a listing found, and tell now and then."""
-        self.files_total += 1
-        if self.files_total % _LISTED == 0:
+    def find(self, count: int) -> None:
+        """Count files that a listing found, and tell now and then."""
+        told = self.files_total // _LISTED
+        self.files_total += count
+        if self.files_total // _LISTED > told:
             self.tell("listing")
 
     def finish(self, meter: ItemMeter) -> None:

@@ -47,12 +47,11 @@ def test_a_path_that_is_listed_twice_comes_once():
     listing.close()
 
 
-async def test_it_takes_a_stream():
-    async def entries():
-        for key in (b"b", b"a", b"c"):
-            yield Entry(key)
-
-    listing = await SortedListing(run_entries=1).fill(entries())
+async def test_it_takes_batches():
+    listing = SortedListing(run_entries=1)
+    for keys in ((b"b",), (b"a", b"c")):
+        await listing.put(Entry(key) for key in keys)
+    listing.flush()
     assert [entry.key for entry in listing] == [b"a", b"b", b"c"]
     listing.close()
 
