@@ -63,7 +63,7 @@ class TreePair:
         keep_extras: bool,
         trust_target: bool = True,
     ) -> None:
-        self.source = TreeListing(source, reporter)
+        self.source = TreeListing(source, reporter, keep_folders=keep_extras)
         self.target = TreeListing(target)
         self.is_whole = False
         self._patterns = patterns
@@ -255,6 +255,8 @@ def _is_above(folder: Entry, entry: Entry) -> bool:
 
 
 async def _read(listing: SortedListing) -> AsyncGenerator[list[Entry], None]:
+    if listing.is_empty:
+        return
     await run_in_thread(listing.flush)
     entries = iter(listing)
     while batch := await run_in_thread(_take, entries):

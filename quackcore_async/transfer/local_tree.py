@@ -4,7 +4,6 @@ import os
 import stat
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator
-from itertools import islice
 from typing import Final
 
 from quackcore_async.concurrency import run_in_thread
@@ -17,7 +16,7 @@ from quackcore_async.transfer.patterns import PatternFilter
 __all__ = ["walk_folder"]
 
 _BATCH: Final = 2048  # entries for each hop to a thread
-_PIECE: Final = 64  # entries between two looks at the clock
+_PIECE: Final = 64  # files of a folder between two looks at the clock
 _PATIENCE: Final = 0.05  # seconds after which a slow disk hands over what it has
 
 _PARTIAL: Final = os.fsencode(PARTIAL_SUFFIX)
@@ -42,40 +41,49 @@ class _Walk:
         self._on_skipped = on_skipped
         self._on_failure = on_failure
 
-    def __iter__(self) -> Iterator[Entry]:
+    def __iter__(self) -> Iterator[list[Entry]]:
         pending = [self._content(b"")]
         while pending:
             found = next(pending[-1], None)
             if found is None:
                 pending.pop()
-            elif isinstance(found, Entry):
-                yield found
-            else:
+            elif isinstance(found, bytes):
                 pending.append(self._content(found))
+            else:
+                yield found
 
-    def _content(self, folder: bytes) -> Iterator[Entry | bytes]:
-        """Yield the files of a folder and, to be gone into next, the folders in it; itself when it is empty."""
+    def _content(self, folder: bytes) -> Iterator[list[Entry] | bytes]:
+        """Yield the files of a folder, a few together, and the folders to be gone into next."""
         names = self._names(folder)
-        if not names:
-            if names is not None and folder and self._patterns.keeps_folder(_text(folder)):
-                yield Entry(folder)
-            return
-        root, takes_all, takes = self._root, self._patterns.takes_all, self._patterns.takes
-        for name in names:
+        if names == [] and folder and self._patterns.keeps_folder(_text(folder)):
+            yield [Entry(folder)]
+        files: list[Entry] = []
+        for name in names or ():
             relative = folder + name
-            if name.endswith(b"/"):
-                if self._patterns.enters(_text(relative)):
-                    yield relative
-            elif takes_all or takes(_text(relative)):
-                try:
-                    found = os.lstat(root + relative)
-                except FileNotFoundError:
-                    continue  # it went away since its folder was read
-                except OSError as exc:
-                    self._on_failure(to_quack_error(exc))
+            if not name.endswith(b"/"):
+                self._add_file(relative, files)
+                if len(files) < _PIECE:
                     continue
-                if stat.S_ISREG(found.st_mode):
-                    yield Entry.of_local(relative, found)
+            if files:
+                yield files
+                files = []
+            if name.endswith(b"/") and self._patterns.enters(_text(relative)):
+                yield relative
+        if files:
+            yield files
+
+    def _add_file(self, relative: bytes, files: list[Entry]) -> None:
+        if not (self._patterns.takes_all or self._patterns.takes(_text(relative))):
+            return
+        try:
+            found = os.lstat(self._root + relative)
+        except FileNotFoundError:
+            return  # it went away since its folder was read
+        except OSError as exc:
+            self._on_failure(to_quack_error(exc))
+            return
+        if stat.S_ISREG(found.st_mode):
+            files.append(Entry.of_local(relative, found))
 
     def _names(self, folder: bytes) -> list[bytes] | None:
         """Return the names in a folder, in order, folders with `/` behind; None when it cannot be read."""
@@ -131,11 +139,11 @@ async def walk_folder(
         yield batch
 
 
-def _take(walk: Iterator[Entry]) -> list[Entry]:
+def _take(walk: Iterator[list[Entry]]) -> list[Entry]:
     batch: list[Entry] = []
     end = time.monotonic() + _PATIENCE
-    while piece := list(islice(walk, _PIECE)):
-        batch += piece
+    for files in walk:
+        batch += files
         if len(batch) >= _BATCH or time.monotonic() >= end:
             break
     return batch

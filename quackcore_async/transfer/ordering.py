@@ -53,6 +53,11 @@ class SortedListing:
         self._runs: list[_Run] = []
         self._opened: IO[bytes] | None = None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was taken in."""
+        return not self.count and not self._pending
+
     async def put(self, entries: Iterable[Entry]) -> None:
         """Take entries, and write them down in a thread now and then."""
         self._pending += entries

@@ -2,7 +2,7 @@
 
 import heapq
 import os
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing, suppress
 from functools import partial
 from typing import Final
@@ -64,11 +64,11 @@ class TransferPlan:
         try:
             async with aclosing(self._trees.pairs()) as batches:
                 async for pairs in batches:
-                    await self._plan_all((pair, False) for pair in pairs)
+                    await self._plan_all(pairs)
             async with aclosing(self._trees.rest()) as rest:
                 self._collisions.start_over()
                 async for batch in rest:
-                    await self._plan_all(batch)
+                    await self._plan_all(self._new(batch))
         finally:
             self._has_ended = True
             self._more.set()
@@ -87,51 +87,53 @@ class TransferPlan:
             self._room.set()
         return job
 
-    async def _plan_all(self, pairs: Iterable[tuple[Pair, bool]]) -> None:
+    async def _plan_all(self, pairs: Iterable[Pair]) -> None:
         equal = 0
-        for (source, target), is_told in pairs:
+        for source, target in pairs:
             if source is None:
                 continue
-            refusal = self._collisions.find(source)
-            if is_told:
+            refusal = self._collisions.find(source) if self._collisions.can_be else None
+            if target is None:
+                await self._add(source, target, refusal)
+            elif source.key.endswith(b"/"):
                 continue
-            if target is not None and self._needs_nothing(source, target, refusal):
-                equal += not source.is_folder
-                continue
-            job = self._job(source, target, refusal)
-            if job is not None:
-                await self._add(job)
+            elif refusal is None and self._moves.are_surely_equal(source, target):
+                equal += 1
+                if self._on_outcome is not None:
+                    self._on_outcome(self._equal(source))
+            else:
+                await self._add(source, target, refusal)
         self._on_equal(equal)
         self._reporter.files_done += equal
 
-    async def _add(self, job: Job) -> None:
+    def _new(self, pairs: Iterable[tuple[Pair, bool]]) -> Iterator[Pair]:
+        """Leave out what is planned already, once it is known what it collides with."""
+        for pair, is_planned in pairs:
+            if not is_planned:
+                yield pair
+            elif pair.source is not None:
+                self._collisions.find(pair.source)
+
+    async def _add(self, source: Entry, target: Entry | None, refusal: QuackError | None) -> None:
+        if source.is_folder and not self._moves.keeps_folders:
+            return
         if len(self._found) >= LOOK_AHEAD:
             self._room = anyio.Event()
             await self._room.wait()
+        job = self._job(source, target, refusal)
         self._index += 1
         heapq.heappush(self._found, (-(job.size or 0), job.index, job))
         self._more.set()
 
-    def _needs_nothing(self, source: Entry, target: Entry, refusal: QuackError | None) -> bool:
-        if source.is_folder:
-            return True
-        if refusal is not None or not self._moves.are_surely_equal(source, target):
-            return False
-        if self._on_outcome is not None:
-            self._on_outcome(self._equal(source))
-        return True
-
-    def _job(self, source: Entry, target: Entry | None, refusal: QuackError | None) -> Job | None:
-        if source.is_folder and not self._moves.keeps_folders:
-            return None
+    def _job(self, source: Entry, target: Entry | None, refusal: QuackError | None) -> Job:
         job = self._empty_job(source)
-        job.refusal = refusal
         if source.is_folder:
             job.action = TransferAction.CREATE_FOLDER
             perform = partial(self._moves.create_folder, source)
         else:
             job.size = source.size
             perform = partial(self._moves.transfer, source, target)
+        job.refusal = refusal
         job.perform = perform if refusal is None else None
         return job
 
@@ -203,10 +205,14 @@ class _Collisions:
 
     Files come in the order of their keys, so that few at a time can have a name that a later one needs as folder.
     Where the file system folds case, a digest of every name is kept.
+
+    Attributes:
+        can_be: Whether there can be any, so that they have to be looked for.
     """
 
     def __init__(self, source: LocalSide | StorageSide, target: LocalSide | StorageSide) -> None:
         self._folder = target.folder if isinstance(target, LocalSide) and isinstance(source, StorageSide) else None
+        self.can_be = self._folder is not None
         self._open: list[bytes] = []
         self._claims: TargetClaims | None = None
         if self._folder is not None and self._folder.folds_case:

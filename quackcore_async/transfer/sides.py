@@ -158,9 +158,10 @@ class StorageSide(TreeSide):
                 raise
 
     def _taken(self, page: Sequence[Mapping[str, Any]], patterns: PatternFilter) -> Iterator[Entry]:
+        takes_all = patterns.takes_all
         for file in page:
             path = self._path_of(file)
-            if self._takes(path, file, patterns):
+            if (takes_all and path and not path.endswith("/")) or self._takes(path, file, patterns):
                 yield Entry.of_listed(path, file)
 
     def _path_of(self, file: Mapping[str, Any]) -> str:

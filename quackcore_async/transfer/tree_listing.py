@@ -32,18 +32,25 @@ class TreeListing:
     Args:
         side: The tree.
         reporter: Counts the files; None when they are not to be counted.
+        keep_folders: Remember the folders without files.
 
     Attributes:
         written: All that came, once the listing has ended.
         offered: Entries at the start of the listing that came in order.
         files: How many files there are, as far as they have come.
-        empty_folders: The keys of its folders without files, likewise.
+        empty_folders: The keys of its folders without files, likewise; only when they are to be remembered.
         in_order: Whether all that came was in order.
         is_over: Whether nothing can be taken any more: the listing has ended, or is not in order.
         failure: Why the listing is not whole; None when it is.
     """
 
-    def __init__(self, side: LocalSide | StorageSide, reporter: ProgressReporter | None = None) -> None:
+    def __init__(
+        self,
+        side: LocalSide | StorageSide,
+        reporter: ProgressReporter | None = None,
+        *,
+        keep_folders: bool = False,
+    ) -> None:
         self.side = side
         self.written = SortedListing()
         self.offered = 0
@@ -53,6 +60,7 @@ class TreeListing:
         self.is_over = False
         self.failure: QuackError | None = None
         self._reporter = reporter
+        self._keep_folders = keep_folders
         self._last = b""
         self._inbox: list[Entry] = []
         self._has_ended = False
@@ -134,7 +142,8 @@ class TreeListing:
 
     def _count(self, entries: list[Entry]) -> None:
         folders = [entry.key for entry in entries if entry.key.endswith(b"/")]
-        self.empty_folders.update(folders)
+        if self._keep_folders:
+            self.empty_folders.update(folders)
         self.files += len(entries) - len(folders)
         if self._reporter is not None:
             self._reporter.find(len(entries) - len(folders))
