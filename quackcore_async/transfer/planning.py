@@ -66,7 +66,6 @@ class TransferPlan:
                 async for pairs in batches:
                     await self._plan_all(pairs)
             async with aclosing(self._trees.rest()) as rest:
-                self._collisions.start_over()
                 async for batch in rest:
                     await self._plan_all(self._new(batch))
         finally:
@@ -204,6 +203,7 @@ class _Collisions:
     """Finds remote files that cannot lie beside each other in a local folder; the first one is kept.
 
     Files come in the order of their keys, so that few at a time can have a name that a later one needs as folder.
+    They may come once more from the start, those that it has seen too.
     Where the file system folds case, a digest of every name is kept.
 
     Attributes:
@@ -217,10 +217,6 @@ class _Collisions:
         self._claims: TargetClaims | None = None
         if self._folder is not None and self._folder.folds_case:
             self._claims = TargetClaims(nested=True)
-
-    def start_over(self) -> None:
-        """Take the names in their order again, those that it has seen too."""
-        self._open.clear()
 
     def find(self, source: Entry) -> QuackError | None:
         """Return why a file cannot be put beside those before it."""

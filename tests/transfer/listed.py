@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
-from quackcore_async.storage import MemoryStorage
+import anyio
+import anyio.lowlevel
 
-PAGE = 3
+from quackcore_async.storage import MemoryStorage
 
 
 class Listed(MemoryStorage):
@@ -15,14 +16,16 @@ class Listed(MemoryStorage):
         promises: Keep the promise of `MemoryStorage` to list in order, whether true or not.
         pause: Awaited before the file that comes after the first `after`.
         after: Files that are listed before `pause`.
+        page: Files that are listed at a time; what waits for them gets its turn in between.
     """
 
-    def __init__(self, order=None, *, promises=False, pause=None, after=1):
+    def __init__(self, order=None, *, promises=False, pause=None, after=1, page=1):
         super().__init__(name="listed")
         self.order = order
         self.promises = promises
         self.pause = pause
         self.after = after
+        self.page = page
         self.listings = 0
         self.open_listings = 0
 
@@ -51,7 +54,8 @@ class Listed(MemoryStorage):
                 yield files[: self.after]
                 files = files[self.after :]
                 await self.pause()
-            for start in range(0, len(files), PAGE):
-                yield files[start : start + PAGE]
+            for start in range(0, len(files), self.page):
+                yield files[start : start + self.page]
+                await anyio.lowlevel.checkpoint()
         finally:
             self.open_listings -= 1

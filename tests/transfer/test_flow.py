@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from quackcore_async.errors import ErrorKind, QuackError
 from quackcore_async.storage import MemoryStorage
 from quackcore_async.transfer import check, sync
+from quackcore_async.transfer.gateway import gateway
 from quackcore_async.transfer.ordering import SortedListing
 from tests.transfer.foreign import make_tree, read_tree
 from tests.transfer.listed import Listed
@@ -135,30 +136,33 @@ async def test_a_local_side_and_a_storage_that_lists_by_folder_or_anyhow_come_to
 
 
 NAME = st.lists(st.text("ab-!é/", min_size=1, max_size=3), min_size=1, max_size=3).map("".join)
-TREES = st.dictionaries(
-    NAME.filter(lambda name: all(name.split("/"))), st.sampled_from([b"", b"1", b"2"]), max_size=12
-)
+CONTENT = st.sampled_from([None, b"", b"1"])
+TREES = st.dictionaries(NAME.filter(lambda name: all(name.split("/"))), st.tuples(CONTENT, CONTENT), max_size=16)
 
 
 @st.composite
-def listed_trees(draw):
-    """Files, and an order for their listing: any, sorted, by folder, or sorted but for a few."""
-    files = draw(TREES)
-    order = sorted(files, key=str.encode)
-    kind = draw(st.sampled_from(["any", "sorted", "folders", "late"]))
-    if kind == "any":
-        order = draw(st.permutations(order))
-    elif kind == "folders":
-        order.sort(key=lambda name: name.split("/"))
-    elif kind == "late" and order:
-        order.append(order.pop(draw(st.integers(0, len(order) - 1))))
-    return files, order
+def trees(draw):
+    """Two trees with much in common, and orders for their listings: any, sorted, by folder, sorted but for one."""
+    both = draw(TREES)
+    sides = []
+    for side in range(2):
+        files = {name: contents[side] for name, contents in both.items() if contents[side] is not None}
+        order = sorted(files, key=str.encode)
+        kind = draw(st.sampled_from(["any", "sorted", "folders", "late"]))
+        if kind == "any":
+            order = draw(st.permutations(order))
+        elif kind == "folders":
+            order.sort(key=lambda name: name.split("/"))
+        elif kind == "late" and order:
+            order.append(order.pop(draw(st.integers(0, len(order) - 1))))
+        sides.append((files, order))
+    return sides
 
 
 @settings(max_examples=150, deadline=None)
-@given(listed_trees(), listed_trees(), st.booleans(), st.booleans(), st.integers(1, 4))
-def test_a_report_is_that_of_a_comparison_in_memory(ours, theirs, promises, delete, run_entries):
-    (ours, our_order), (theirs, their_order) = ours, theirs
+@given(trees(), st.booleans(), st.booleans(), st.integers(1, 4), st.integers(1, 4))
+def test_a_report_is_that_of_a_comparison_in_memory(sides, promises, delete, run_entries, page):
+    (ours, our_order), (theirs, their_order) = sides
     missing, extra = ours.keys() - theirs.keys(), theirs.keys() - ours.keys()
     different = {name for name in ours.keys() & theirs.keys() if ours[name] != theirs[name]}
     same = len(ours) - len(missing) - len(different)
@@ -195,13 +199,34 @@ def test_a_report_is_that_of_a_comparison_in_memory(ours, theirs, promises, dele
 @pytest.mark.parametrize("promises", [False, True])
 async def test_an_inversion_after_transfers_have_begun_deletes_nothing_that_the_source_has(promises):
     names = [f"{number:03}" for number in range(40)]
-    late = [*names[1:], names[0]]
+    late = [*names[1:], "new", "old", names[0]]
     for our_order, their_order in ((late, None), (None, late), (late, late)):
         source = await Listed(our_order, promises=promises).put(dict.fromkeys([*names, "new"], b"1"))
         target = await Listed(their_order, promises=promises).put(dict.fromkeys([*names, "old"], b"1"))
         report = (await sync((source, ""), (target, ""), delete=True)).unwrap()
         assert report.deleted == 1
         assert target.content() == source.content()
+
+
+async def test_a_file_that_needs_another_as_its_folder_is_refused_across_an_inversion(there):
+    source = await Listed(["a", "z", "a!", "a/b", "a/c"]).put(dict.fromkeys(["a", "z", "a!", "a/b", "a/c"], b"1"))
+    report = (await sync((source, ""), there)).content
+    assert [outcome.error_info.code for outcome in report.outcomes] == ["duplicate_target"] * 2
+    assert set(read_tree(there)) == {"a", "a!", "z"}
+
+
+async def test_a_promise_is_not_that_of_a_listing_which_was_put_in_its_place():
+    class Replaced(MemoryStorage):
+        async def iter_files(self, remote_path=None, pattern=None, *, recursive=True):
+            yield {"path": "b"}
+            yield {"path": "a"}
+
+    assert gateway(MemoryStorage(name="m")).lists_in_order
+    assert not gateway(Replaced(name="m")).lists_in_order
+    assert [file["path"] async for page in gateway(Replaced(name="m")).tree_pages(None) for file in page] == [
+        "b",
+        "a",
+    ]
 
 
 @pytest.mark.parametrize("order", [None, ["c", "a", "b", "d"]])
