@@ -209,8 +209,16 @@ async def test_an_inversion_after_transfers_have_begun_deletes_nothing_that_the_
 
 
 async def test_a_file_that_needs_another_as_its_folder_is_refused_across_an_inversion(there):
-    source = await Listed(["a", "z", "a!", "a/b", "a/c"]).put(dict.fromkeys(["a", "z", "a!", "a/b", "a/c"], b"1"))
-    report = (await sync((source, ""), there)).content
+    order, outcomes, both = ["a", "z", "a!", "a/b", "a/c"], [], anyio.Event()
+
+    def count(outcome):
+        outcomes.append(outcome)
+        if len(outcomes) == 2:
+            both.set()
+
+    source = await Listed(order, pause=both.wait, after=2).put(dict.fromkeys(order, b"1"))
+    with anyio.fail_after(10):
+        report = (await sync((source, ""), there, on_outcome=count)).content
     assert [outcome.error_info.code for outcome in report.outcomes] == ["duplicate_target"] * 2
     assert set(read_tree(there)) == {"a", "a!", "z"}
 
