@@ -94,6 +94,8 @@ class _Comparer:
         """Count what the listings decide, and yield the pairs that need a closer look."""
         async with aclosing(trees.pairs()) as batches:
             async for pairs in batches:
+                if trees.source.failure is not None:
+                    return  # there is no report of half a tree
                 for pair in self._look_at(pairs):
                     yield pair
         async with aclosing(trees.rest()) as rest:

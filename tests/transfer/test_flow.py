@@ -354,6 +354,15 @@ async def test_a_failure_that_ends_everything_ends_the_listings(foreign):
     assert source.open_listings == 0
 
 
+async def test_check_compares_nothing_more_once_the_source_has_broken_off(there):
+    source = await Listed(pause=refuse, after=1).put({"a": b"1", "b": b"2"})
+    make_tree(there, {"a": b"1", "b": b"2"})
+    events = []
+    result = await check((source, ""), there, progress=events.append)
+    assert "broke off" in result.error
+    assert [event.phase for event in events] == ["listing"]
+
+
 async def test_check_keeps_the_first_differences_by_path_in_any_order():
     names = [f"{number:05}" for number in range(2600)]
     source = await Listed(names[::-1]).put(dict.fromkeys(names, b""))
