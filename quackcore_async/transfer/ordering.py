@@ -17,7 +17,7 @@ RUN_ENTRIES: Final = 16_384
 """Entries that are held in memory to be sorted; about 8 MB."""
 
 _WRITE_ENTRIES: Final = 2048  # entries that are held until they are written, as long as they come in order
-_BLOCK_ENTRIES: Final = 256  # entries that are written and read back at once
+_BLOCK_ENTRIES: Final = 64  # entries that are written and read back at once: so many of each run are in memory
 
 _key: Final = itemgetter(0)
 

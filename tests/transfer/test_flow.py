@@ -369,3 +369,13 @@ async def test_check_keeps_the_first_differences_by_path_in_any_order():
     report = (await check((source, ""), (MemoryStorage(name="m"), ""))).unwrap()
     assert report.missing == 2600
     assert [difference.path for difference in report.differences] == names[:1000]
+
+
+async def test_a_listing_of_trees_that_was_put_in_place_of_the_base_class_is_used():
+    class Replaced(MemoryStorage):
+        async def iter_tree(self, remote_path=None):
+            yield {"path": "own/", "is_folder": True}
+
+    storage = gateway(Replaced(name="m"))
+    assert [file["path"] async for page in storage.tree_pages(None) for file in page] == ["own/"]
+    assert not storage.lists_in_order
