@@ -22,7 +22,7 @@ from quackcore_async.clients.s3.meanings import Meaning
 from quackcore_async.errors import ConnectFailedError, ErrorKind, InvalidConfigError, QuackError
 from quackcore_async.results import to_quack_error
 
-__all__ = ["classify", "configuration_error", "is_foreign"]
+__all__ = ["classify", "configuration_error", "is_obstore_error"]
 
 _STATUS: Final = re.compile(r"status code: (\d{3}) ([^:]*):? ?(.*)", re.DOTALL)
 _CODE: Final = re.compile(r"<Code>([\w.]+)</Code>")
@@ -30,6 +30,8 @@ _MESSAGE: Final = re.compile(r"<Message>([^<]*)")
 _REQUEST_ID: Final = re.compile(r"RequestId:([0-9A-Za-z-]+)")
 _HTTP_KIND: Final = re.compile(r"HttpError \{\s*kind: (\w+)")
 _OS_MESSAGE: Final = re.compile(r'message: "([^"]+)"|error: "([^"]+)"|InvalidCertificate\(\s*(\w+)')
+_LIBRARIES: Final = frozenset({"obstore", "pyo3_async_runtimes"})
+_ITS_WORDS: Final = ("Error performing", "Debug source:", "Could not parse path")
 _SENTENCES: Final = {
     "Wanted range starting at": meanings.RANGE,  # the answer to a range behind the end, where it is no 416
     "empty path segment": UNLISTABLE,
@@ -41,11 +43,11 @@ _SERVER_ERROR: Final = 500
 _UNCERTAIN: Final = frozenset({ErrorKind.TIMEOUT, ErrorKind.UNAVAILABLE, ErrorKind.CORRUPTED})
 
 
-def is_foreign(exc: Exception) -> bool:
-    """Tell whether an exception is one of obstore's, or of what it stands on."""
-    return any(
-        base.__module__.partition(".")[0] in {"obstore", "pyo3_async_runtimes"} for base in type(exc).__mro__
-    )
+def is_obstore_error(exc: Exception) -> bool:
+    """Tell whether an exception comes out of obstore: by its class, or by the words of a built-in one."""
+    if any(base.__module__.partition(".")[0] in _LIBRARIES for base in type(exc).__mro__):
+        return True
+    return isinstance(exc, OSError | ValueError) and any(words in str(exc) for words in _ITS_WORDS)
 
 
 def classify(exc: Exception, action: str, *, writes: bool = False) -> QuackError:
@@ -59,9 +61,9 @@ def classify(exc: Exception, action: str, *, writes: bool = False) -> QuackError
     if isinstance(exc, QuackError):
         return exc
     text, _, debug = str(exc).partition("\n\nDebug source:")
-    if not is_foreign(exc) and not (isinstance(exc, FileNotFoundError) and debug):
+    if not is_obstore_error(exc):
         return to_quack_error(exc)
-    error = _of_token(text, debug) or _of_answer(text) or _of_transport(debug) or _of_class(exc, text)
+    error = _of_token(text, debug) or _of_answer(text) or _of_transport(text, debug) or _of_class(exc, text)
     error.args = (f"cannot {action}: {error}",)
     error.__cause__ = exc
     refused = error.status_code is not None and error.status_code < _SERVER_ERROR
@@ -98,7 +100,7 @@ def _of_token(text: str, debug: str) -> QuackError | None:
         return _make(NO_CREDENTIALS, "nothing is configured, and this machine has no account of its own")
     passing = status is None or status >= _SERVER_ERROR
     reason = f"the token was refused with status {status}" if status else "the token could not be asked for"
-    transport = None if status else _of_transport(debug)
+    transport = None if status else _of_transport(text, debug)
     if transport is not None:
         return transport
     return _make(TOKEN_REQUEST, reason, status_code=status, retryable=passing)
@@ -122,10 +124,11 @@ def _fallback(status: int) -> Meaning:
     return meanings.UNAVAILABLE if status >= _SERVER_ERROR else meanings.INVALID
 
 
-def _of_transport(debug: str) -> QuackError | None:
+def _of_transport(text: str, debug: str) -> QuackError | None:
+    """Read a failure of the connection; a writer's exceptions tell no more than that there was one."""
     found = _HTTP_KIND.search(debug)
     if found is None:
-        return None
+        return _make(meanings.RESET, "the connection failed") if "HTTP error:" in text else None
     meaning = TRANSPORT.get(found[1], meanings.RESET)
     if found[1] == "Connect":
         meaning = _of_connecting(debug)

@@ -11,7 +11,7 @@ from quackcore_async.clients.objectstore.client import ObjectStoreClient
 from quackcore_async.clients.objectstore.names import ObjectAddress
 from quackcore_async.clients.objectstore.objects import attributes_of
 from quackcore_async.clients.objectstore.settings import MIB
-from quackcore_async.clients.objectstore.writer import MultipartWriter
+from quackcore_async.clients.objectstore.writer import MultipartWriter, refused_for_haste
 from quackcore_async.clients.s3.attributes import source_metadata
 from quackcore_async.clients.s3.source import Source
 from quackcore_async.concurrency import run_in_thread, shielded
@@ -167,7 +167,7 @@ async def _send_file(
         await run_in_thread(source.check_unchanged)
 
     async with client.memory.claim(2 * min(round_size, source.size)):
-        await _send(client, upload, _Parts(address, part_size, attributes), rounds())
+        await _send_again(client, upload, _Parts(address, part_size, attributes), rounds)
 
 
 async def _send_bytes(
@@ -181,7 +181,7 @@ async def _send_bytes(
             yield data[start : start + round_size]
 
     async with client.memory.claim(min(2 * round_size, client.settings.max_memory)):
-        await _send(client, upload, _Parts(address, part_size, attributes), rounds())
+        await _send_again(client, upload, _Parts(address, part_size, attributes), rounds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +191,17 @@ class _Parts:
     address: ObjectAddress
     size: int
     attributes: Mapping[str, str]
+
+
+async def _send_again(
+    client: ObjectStoreClient, upload: Upload, parts: _Parts, rounds: Callable[[], AsyncGenerator[bytes, None]]
+) -> None:
+    """Send content in parts; from its beginning once more when the service asks for patience with one of them."""
+
+    async def attempt() -> None:
+        await _send(client, upload, parts, rounds())
+
+    await client.repeat(f"write {upload.address}", attempt, bulk=True, retry_if=refused_for_haste)
 
 
 async def _send(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from quackcore_async.clients.objectstore.client import ObjectStoreClient
 
-__all__ = ["MultipartWriter"]
+__all__ = ["MultipartWriter", "refused_for_haste"]
 
 _ONE_ROUND: Final = 1  # `max_concurrency` of obstore: a write waits until the parts of the one before are there
 _logger = get_logger(__name__)
@@ -23,11 +23,10 @@ _logger = get_logger(__name__)
 class MultipartWriter:
     """The upload of one object in rounds of parts: `async with MultipartWriter(...) as writer`.
 
-    obstore aborts an upload when its writer is told of an exception, but neither when a call is cancelled nor when
-    the last part fails inside of `close`. So every call but the sending of data is shielded from cancellation, all
-    whole parts are waited for before `close`, and leaving the block without `finish` aborts. What can be left on
-    the service is an upload whose last part, shorter than the others, was refused for good: that is logged. Azure
-    has no abort; it forgets parts that nobody commits after a week.
+    obstore aborts an upload when its writer is told of an exception or fails to close, but not when a call is
+    cancelled. So the beginning and the end of the upload are shielded from cancellation, the parts of a round are
+    waited for before the next one goes out, so that the end is short, and leaving the block without `finish`
+    aborts. Azure has no abort; it forgets parts that nobody commits after a week.
 
     Args:
         client: Sends the requests.
@@ -87,7 +86,6 @@ class MultipartWriter:
             await protected(self._close, grace=cleanup_timeout())
         except QuackError as error:
             if not await self._is_there():
-                self._tell()
                 raise error from error.__cause__
 
     async def _begin(self, data: bytes) -> None:
@@ -105,7 +103,7 @@ class MultipartWriter:
             await writer.write(data)
             self._writer = writer
 
-        await self._client.repeat(self._action, attempt, bulk=True, retry_if=_refused_for_haste)
+        await self._client.repeat(self._action, attempt, bulk=True, retry_if=refused_for_haste)
 
     async def _send(self, writer: Any, data: bytes) -> None:  # noqa: ANN401 - a class of the optional module
         try:
@@ -130,16 +128,13 @@ class MultipartWriter:
             await writer.__aexit__(type(error), error, None)
         except Exception as exc:  # noqa: BLE001 - there is another error on its way; this one is told in the log
             if classify(exc, self._action).kind is not ErrorKind.NOT_FOUND:
-                self._tell()
-
-    def _tell(self) -> None:
-        if self._client.settings.service != "azure":
-            _logger.warning(
-                "the upload to %s could not be aborted: its parts may stay on the service until a lifecycle rule "
-                "of the bucket removes them",
-                self._address,
-            )
+                _logger.warning(
+                    "the upload to %s could not be aborted: its parts stay on the service until a lifecycle rule "
+                    "of the bucket removes them",
+                    self._address,
+                )
 
 
-def _refused_for_haste(error: QuackError) -> bool:
+def refused_for_haste(error: QuackError) -> bool:
+    """Tell whether an error is the one that obstore does not try again by itself: status 429."""
     return error.kind is ErrorKind.RATE_LIMITED
