@@ -115,7 +115,7 @@ def _of_answer(text: str) -> QuackError | None:
     message = _MESSAGE.search(body)
     request = _REQUEST_ID.search(body)
     meaning = (CODES.get(code[1]) if code else None) or STATUSES.get(str(status)) or _fallback(status)
-    words = message[1].strip().split("\n")[0][:_SENTENCE].rstrip(".") if message else phrase
+    words = message[1].strip().split("\n")[0][:_SENTENCE].rstrip(". ") if message else phrase
     reason = f"{words} ({code[1] if code else 'no code'}, status {status})"
     return _make(meaning, reason, status_code=status, request_id=request[1] if request else None)
 
