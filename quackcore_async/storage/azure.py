@@ -74,7 +74,8 @@ class AzureStorage(ObjectStoreStorage):
             remotes: Their names.
 
         Returns:
-            A result for each of them, in their order: whether it was there, or why it could not be deleted.
+            A result for each of them, in their order: True, or why it could not be deleted. A batch does not tell
+            what was there.
         """
         return await self._delete_batch(remotes)
 

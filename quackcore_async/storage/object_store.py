@@ -124,7 +124,9 @@ class ObjectStoreStorage(BaseStorageIntegration):
 
     async def _delete_each(self, remotes: Sequence[str], results: dict[str, IntegrationResult[bool]]) -> None:
         async def delete(remote: str) -> None:
-            results[remote] = await self.delete_file(remote)
+            result = await self.delete_file(remote)
+            # One that is not there may have been deleted by the batch that failed for another's sake.
+            results[remote] = IntegrationResult[bool].success_result(content=True) if result.success else result
 
         async with anyio.create_task_group() as group:
             for remote in remotes:

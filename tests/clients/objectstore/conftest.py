@@ -10,6 +10,7 @@ from quackcore_async.redaction import Secret
 from quackcore_async.retry import RetryPolicy
 from tests.servers.gcs import TOKEN
 
+PART = MIB // 2  # the server of the tests takes parts of any size
 QUICK = RetryPolicy(attempts=3, wait_initial=0.001, wait_max=0.002)
 
 
@@ -20,12 +21,12 @@ def anyio_backend():
 
 def client_of(url, retry=QUICK, **changes):
     options = {"base_url": url, "bearer_token": Secret(TOKEN)}
-    small = {"part_size": 5 * MIB, "multipart_threshold": 5 * MIB, "transfer_concurrency": 2, "idle_timeout": 10.0}
+    small = {"part_size": PART, "multipart_threshold": PART, "transfer_concurrency": 2, "idle_timeout": 10.0}
     settings = {
         "service": "gcs",
         "options": options,
         "allow_http": True,
-        "max_memory": 32 * MIB,
+        "max_memory": 8 * PART,
         **small,
         **changes,
     }

@@ -39,6 +39,7 @@ async def write_to(url, **changes):
 ANSWERS = {
     "401": (refused(401), "auth_required", "bad_credentials", False),
     "403": (refused(403, "AccessDenied"), "permission_denied", "access_denied", False),
+    "a wrong key": (refused(403, "AuthenticationFailed"), "auth_required", "bad_credentials", False),
     "404": (refused(404, "NoSuchKey"), "not_found", "not_found", False),
     "no bucket": (refused(404, "NoSuchBucket"), "misconfigured", "bucket_missing", False),
     "no container": (refused(404, "ContainerNotFound"), "misconfigured", "bucket_missing", False),
