@@ -33,6 +33,9 @@ class S3Config(BaseModel):
     idle_timeout: float = Field(
         default=30.0, gt=0, description="Seconds without a byte before a request has failed."
     )
+    engine: Literal["auto", "lean", "aioboto3"] = Field(
+        default="auto", description="What sends the requests; `aioboto3` is the slow and complete one."
+    )
     max_concurrency: int = Field(default=32, ge=1, description="Requests in flight.")
     transfer_concurrency: int = Field(default=8, ge=1, description="Parts in flight of one file.")
     multipart_threshold: int = Field(

@@ -1,5 +1,6 @@
 """The memory that transfers read into: bounded, and used again."""
 
+import hashlib
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -22,12 +23,14 @@ class BodyBuffer:
         memory: All of it, to be filled.
         size: How many bytes from the start are the body.
         touched: Called whenever the connection has taken a chunk.
+        sha256: Hash of the body in hexadecimal, None where nobody has computed it.
     """
 
     def __init__(self, capacity: int) -> None:
         self.memory = memoryview(bytearray(capacity))
         self.size = 0
         self.touched = _ignore
+        self.sha256: str | None = None
         self._position = 0
 
     @property
@@ -39,6 +42,10 @@ class BodyBuffer:
     def body(self) -> memoryview:
         """The bytes to be sent."""
         return self.memory[: self.size]
+
+    def hash(self) -> None:
+        """Compute the hash of the body; of a large one in a worker thread."""
+        self.sha256 = hashlib.sha256(self.body).hexdigest()
 
     def tell(self) -> int:
         """Return the position of the next `read`."""
@@ -107,6 +114,7 @@ class BufferPool:
     def release(self, buffer: BodyBuffer) -> None:
         """Take a buffer back and let the next ones in line have its room."""
         buffer.touched = _ignore
+        buffer.sha256 = None
         self._lent -= buffer.capacity
         if buffer.capacity <= self._capacity:
             self._idle.append(buffer)

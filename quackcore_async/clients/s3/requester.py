@@ -10,7 +10,7 @@ import anyio.lowlevel
 from quackcore_async.clients.s3.buffers import BodyBuffer
 from quackcore_async.clients.s3.failures import classify, with_action
 from quackcore_async.clients.s3.session import ClientSource, OpenClient
-from quackcore_async.errors import ConnectFailedError, ErrorKind, LifecycleError, QuackError, TimedOutError
+from quackcore_async.errors import ConnectFailedError, ErrorKind, LifecycleError, QuackError
 from quackcore_async.retry import RetryBudget, RetryPolicy
 
 __all__ = ["Requester"]
@@ -36,7 +36,6 @@ class Requester:
         self.budget = RetryBudget()
         self._source = source
         self._slots = anyio.Semaphore(source.settings.max_concurrency, fast_acquire=True)
-        self._idle_timeout = source.settings.connect_timeout + source.settings.idle_timeout
         self._loop: anyio.lowlevel.EventLoopToken | None = None
 
     async def open(self) -> None:
@@ -144,12 +143,9 @@ class Requester:
     async def _send_once(
         self, client: OpenClient, operation: str, params: dict[str, Any], body: BodyBuffer | None
     ) -> dict[str, Any]:
-        if body is not None:
-            body.seek(0)
-            params = {**params, "Body": body}
         client.in_flight += 1
         try:
-            return await self._within_idle_timeout(getattr(client.raw, operation), params, body)
+            return await client.engine.send(operation, params, body)
         except QuackError:
             raise
         except Exception as exc:
@@ -158,24 +154,6 @@ class Requester:
             client.in_flight -= 1
             if client.retired:
                 await self._source.close_idle()
-
-    async def _within_idle_timeout(
-        self, method: Callable[..., Awaitable[dict[str, Any]]], params: dict[str, Any], body: BodyBuffer | None
-    ) -> dict[str, Any]:
-        """Await an answer: aiohttp bounds neither a name look-up nor sending to a peer that reads nothing."""
-        with anyio.CancelScope(deadline=anyio.current_time() + self._idle_timeout) as scope:
-            if body is not None:
-                body.touched = lambda: _extend(scope, self._idle_timeout)
-            return await method(**params)
-        raise TimedOutError(
-            f"no byte went through for {self._idle_timeout:g} seconds; check the network",
-            code="idle",
-            retryable=True,
-        )
-
-
-def _extend(scope: anyio.CancelScope, seconds: float) -> None:
-    scope.deadline = anyio.current_time() + seconds
 
 
 def _may_have_expired(operation: str, error: QuackError) -> bool:

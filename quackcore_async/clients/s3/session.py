@@ -4,11 +4,13 @@ import functools
 import os
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any, Final, Literal
 
 import anyio
 
-from quackcore_async.clients.s3.connections import session_class
+from quackcore_async.clients.s3.connections import drop_unsent, session_class
+from quackcore_async.clients.s3.engines import Aioboto3Engine, Engine
 from quackcore_async.clients.s3.failures import classify
 from quackcore_async.clients.s3.settings import S3Keys, S3Settings
 from quackcore_async.concurrency import run_in_thread, shielded
@@ -19,6 +21,8 @@ __all__ = ["ClientSource", "OpenClient", "require_asyncio"]
 
 _DEFAULT_REGION: Final = "us-east-1"  # what S3-compatible services expect when nobody chose one
 _STREAM_CONNECTIONS: Final = 64  # beyond `max_concurrency`, for the streams that callers hold open
+_KEEPALIVE: Final = 15.0  # seconds that an idle connection is kept: S3 closes them after 20 or so
+_DNS_SECONDS: Final = 10  # seconds that an address is used for new connections
 _MODELS: Final = ("service-2", "endpoint-rule-set-1", "paginators-1", "waiters-2")
 
 
@@ -40,16 +44,18 @@ def require_asyncio() -> None:
 
 
 class OpenClient:
-    """An aioboto3 client that is open, and how many requests are using it.
+    """An aioboto3 client that is open, what sends over it, and how many requests are using it.
 
     Attributes:
         raw: The client.
+        engine: What sends its requests.
         in_flight: Requests that have not finished.
         retired: Whether a newer client has taken its place.
     """
 
-    def __init__(self, raw: Any, owner: AbstractAsyncContextManager[Any] | None) -> None:  # noqa: ANN401 - untyped
+    def __init__(self, raw: Any, engine: Engine, owner: AbstractAsyncContextManager[Any] | None) -> None:  # noqa: ANN401 - untyped
         self.raw = raw
+        self.engine = engine
         self.in_flight = 0
         self.retired = False
         self._owner = owner
@@ -57,8 +63,11 @@ class OpenClient:
     async def aclose(self) -> None:
         """Close the client unless it belongs to the caller."""
         owner, self._owner = self._owner, None
-        if owner is not None:
-            await owner.__aexit__(None, None, None)
+        try:
+            await self.engine.aclose()
+        finally:
+            if owner is not None:
+                await owner.__aexit__(None, None, None)
 
 
 class ClientSource:
@@ -132,17 +141,61 @@ class ClientSource:
 
     async def _make(self) -> OpenClient:
         if self._given is not None:
-            return OpenClient(self._given, None)
+            if self.settings.engine == "lean":
+                raise ConfigError("a client of your own is used as it is: leave out `engine: lean`", code="engine")
+            return OpenClient(self._given, self._complete_engine(self._given), None)
         keys = self.settings.keys
         if self.settings.keys_provider is not None:
             keys = await self.settings.keys_provider()
         try:
-            manager = await run_in_thread(_prepare, self.settings, keys, self._session)
+            session, manager = await run_in_thread(_prepare, self.settings, keys, self._session)
             raw = await manager.__aenter__()
+            _tune(raw)
+            try:
+                return OpenClient(raw, await self._engine(raw, session), manager)
+            except BaseException:
+                await shielded(partial(manager.__aexit__, None, None, None))
+                raise
         except Exception as exc:
             raise _cannot_open(exc) from exc
-        _tune(raw)
-        return OpenClient(raw, manager)
+
+    def _complete_engine(self, raw: Any) -> Engine:  # noqa: ANN401 - an aioboto3 client is untyped
+        return Aioboto3Engine(raw, self.settings.connect_timeout + self.settings.idle_timeout)
+
+    async def _engine(self, raw: Any, session: Any) -> Engine:  # noqa: ANN401 - aioboto3 is untyped
+        """Return the engine that was asked for; hooks on a session of the caller are called by aioboto3 only."""
+        complete = self._complete_engine(raw)
+        choice = self.settings.engine
+        credentials = await session.get_credentials()
+        if choice == "aioboto3" or (choice == "auto" and self._session is not None) or credentials is None:
+            return complete
+        if (raw.meta.config.s3 or {}).get("payload_signing_enabled") is not None:
+            return complete
+        return await lean_engine(complete, raw, session, credentials, self.settings)
+
+
+async def lean_engine(complete: Engine, raw: Any, session: Any, credentials: Any, settings: S3Settings) -> Engine:  # noqa: ANN401 - aioboto3 is untyped
+    """Make a lean engine that connects as the aioboto3 client does."""
+    import aiohttp
+
+    from quackcore_async.clients.s3.lean.engine import LeanEngine
+    from quackcore_async.transport.tls import tls_context
+
+    verify = settings.verify_tls
+    if verify is True:
+        verify = session._session.get_config_variable("ca_bundle") or True  # noqa: SLF001 - where boto3 keeps it
+    connector = aiohttp.TCPConnector(
+        ssl=await tls_context(verify), limit=0, keepalive_timeout=_KEEPALIVE, ttl_dns_cache=_DNS_SECONDS
+    )
+    drop_unsent(connector)
+    return LeanEngine(
+        complete,
+        raw,
+        credentials,
+        connector,
+        connect_timeout=settings.connect_timeout,
+        idle_timeout=settings.idle_timeout,
+    )
 
 
 def _cannot_open(exc: Exception) -> Exception:
@@ -154,7 +207,11 @@ def _cannot_open(exc: Exception) -> Exception:
     return error
 
 
-def _prepare(settings: S3Settings, keys: S3Keys | None, session: Any) -> AbstractAsyncContextManager[Any]:  # noqa: ANN401
+def _prepare(
+    settings: S3Settings,
+    keys: S3Keys | None,
+    session: Any,  # noqa: ANN401
+) -> tuple[Any, AbstractAsyncContextManager[Any]]:
     """Do the slow part in a worker thread: import aioboto3, read botocore's models and the AWS files."""
     import aioboto3
     import aiobotocore.session
@@ -191,7 +248,7 @@ def _prepare(settings: S3Settings, keys: S3Keys | None, session: Any) -> Abstrac
         verify=None if settings.verify_tls is True else settings.verify_tls,
         config=config,
     )
-    return manager
+    return session, manager
 
 
 @functools.cache

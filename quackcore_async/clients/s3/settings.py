@@ -43,6 +43,8 @@ class S3Settings:
         verify_tls: False takes any certificate; a path names the CA bundle.
         connect_timeout: Seconds for a connection.
         idle_timeout: Seconds without a byte, in either direction, after which a request has failed.
+        engine: What sends the requests: `aioboto3`; `lean`, which is many times cheaper and hands on to aioboto3
+            what it does not cover; `auto` is `lean`, but for a session of the caller's own.
         max_concurrency: Requests in flight over all transfers of the client.
         transfer_concurrency: Parts in flight of one file.
         multipart_threshold: Bytes above which a file goes up in parts.
@@ -59,6 +61,7 @@ class S3Settings:
     verify_tls: bool | str = True
     connect_timeout: float = 10.0
     idle_timeout: float = 30.0
+    engine: Literal["auto", "lean", "aioboto3"] = "auto"
     max_concurrency: int = 32
     transfer_concurrency: int = 8
     multipart_threshold: int = 8 * MIB

@@ -17,7 +17,7 @@ from quackcore_async.clients.s3.names import S3Address, check_key
 from quackcore_async.clients.s3.parts import MAX_PART_SIZE, Part, part_size_for, parts_of, stream_part_size
 from quackcore_async.clients.s3.settings import MIB
 from quackcore_async.clients.s3.source import Source, read_into
-from quackcore_async.concurrency import first_error, for_each, run_in_thread, shielded
+from quackcore_async.concurrency import first_error, for_each, run_briefly, run_in_thread, shielded
 from quackcore_async.protocols import ProgressCallback, UploadOptions
 
 __all__ = ["upload_bytes", "upload_file", "upload_stream"]
@@ -54,7 +54,7 @@ async def upload_file(
     """
     check_key(address.key)
     try:
-        content = await run_in_thread(_open, source)
+        content = await run_briefly(partial(_open, source))
         kept = source_metadata(source.mtime_ns, source.mode)
         described, conditions = write_parameters(address.key, options, overwrite=overwrite, metadata=kept)
         if content is not None:

@@ -348,14 +348,14 @@ async def test_no_more_requests_are_in_flight_than_the_client_allows(seaweed, ma
     async with S3Client(seaweed.settings(max_concurrency=3)) as client:
         source = client.requester._source
         peak = 0
-        original = client.requester._within_idle_timeout
+        original = source.current.engine.send
 
         async def watched(*args):
             nonlocal peak
             peak = max(peak, source.current.in_flight)
             return await original(*args)
 
-        client.requester._within_idle_timeout = watched
+        source.current.engine.send = watched
         async with anyio.create_task_group() as group:
             for number in range(30):
                 group.start_soon(upload_file, client, SourceFile(path), seaweed.address(f"key{number}"))

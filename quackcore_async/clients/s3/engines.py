@@ -1,0 +1,87 @@
+"""What sends one request: the seam under the S3 client, and the engine that is always there."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol, TypeVar
+
+import anyio
+
+from quackcore_async.clients.s3.buffers import BodyBuffer
+from quackcore_async.errors import TimedOutError
+
+__all__ = ["Aioboto3Engine", "Engine", "within_idle_timeout"]
+
+T = TypeVar("T")
+
+
+class Engine(Protocol):
+    """Sends requests, each once: what stands above decides what is tried again.
+
+    Attributes:
+        hashes_bodies: Whether a signature needs the hash of a `BodyBuffer`; who fills one may have it ready.
+    """
+
+    hashes_bodies: bool
+
+    async def send(self, operation: str, params: Mapping[str, Any], body: BodyBuffer | None) -> dict[str, Any]:
+        """Send a request once and return its answer as aioboto3 tells it.
+
+        Args:
+            operation: Name of the aioboto3 client's method, such as `head_object`.
+            params: Its parameters.
+            body: Sent in place of a parameter `Body`.
+
+        Raises:
+            Exception: whatever the libraries raise; an answer that says no has a `response`, as botocore's
+                `ClientError` does.
+            TimedOutError: with code `idle`, if no byte went through for too long.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        ...
+
+
+class Aioboto3Engine:
+    """Sends everything, by way of an aioboto3 client, which is somebody else's to close.
+
+    Args:
+        raw: The client.
+        idle_timeout: Seconds without a byte after which a request has failed.
+    """
+
+    hashes_bodies = False
+
+    def __init__(self, raw: Any, idle_timeout: float) -> None:  # noqa: ANN401 - an aioboto3 client is untyped
+        self._raw = raw
+        self._idle_timeout = idle_timeout
+
+    async def send(self, operation: str, params: Mapping[str, Any], body: BodyBuffer | None) -> dict[str, Any]:
+        """Send a request once."""
+        if body is not None:
+            body.seek(0)
+            params = {**params, "Body": body}
+        method: Callable[..., Awaitable[dict[str, Any]]] = getattr(self._raw, operation)
+        return await within_idle_timeout(lambda: method(**params), body, self._idle_timeout)
+
+    async def aclose(self) -> None:
+        """Do nothing: the client is closed by who opened it."""
+
+
+async def within_idle_timeout(function: Callable[[], Awaitable[T]], body: BodyBuffer | None, seconds: float) -> T:
+    """Await an answer: aiohttp bounds neither a name look-up nor sending to a peer that reads nothing.
+
+    Raises:
+        TimedOutError: with code `idle`, if it takes longer since the last chunk of the body was taken.
+    """
+    with anyio.CancelScope(deadline=anyio.current_time() + seconds) as scope:
+        if body is not None:
+            body.touched = lambda: _extend(scope, seconds)
+        return await function()
+    raise TimedOutError(
+        f"no byte went through for {seconds:g} seconds; check the network", code="idle", retryable=True
+    )
+
+
+def _extend(scope: anyio.CancelScope, seconds: float) -> None:
+    scope.deadline = anyio.current_time() + seconds

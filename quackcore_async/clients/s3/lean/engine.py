@@ -1,0 +1,190 @@
+"""`LeanEngine`: what nearly all requests are, without what makes them expensive."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Final
+
+import aiohttp
+from yarl import URL
+
+from quackcore_async.clients.s3.buffers import BodyBuffer
+from quackcore_async.clients.s3.engines import Engine, within_idle_timeout
+from quackcore_async.clients.s3.lean.answers import RefusedError, describe, read_answer, refusal
+from quackcore_async.clients.s3.lean.messages import Message, message_for
+from quackcore_async.clients.s3.lean.places import Place, find_place
+from quackcore_async.clients.s3.lean.signing import EMPTY_SHA256, UNSIGNED, Keys, Signer, encode_key, encode_query
+from quackcore_async.concurrency import run_in_thread
+from quackcore_async.logging import get_logger
+
+__all__ = ["LeanEngine"]
+
+_logger: Final = get_logger(__name__)
+
+_AGENT: Final = {"user-agent": "quackcore-async", "accept-encoding": "identity"}
+"""Headers that are not signed: proxies change them."""
+
+_ELSEWHERE: Final = frozenset({"AuthorizationHeaderMalformed", "PermanentRedirect", "TemporaryRedirect"})
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_ERRORS_FROM: Final = 300
+_BAD_REQUEST: Final = 400
+_HASH_IN_THREAD: Final = 256 * 1024  # bytes; below, the hop takes longer than the hash
+_MAX_XML: Final = 64 * 1024**2
+_MAX_ERROR: Final = 1024**2
+
+
+class LeanEngine:
+    """Signs the hot operations and sends them over one pooled session; hands everything else on.
+
+    Covered are plain buckets by path or virtual host, with signature version 4. A bucket that turns out to be in
+    another region goes to the other engine from then on, which finds its way there.
+
+    Args:
+        complete: The engine for all that is not covered.
+        raw: The aioboto3 client behind it: says where a bucket is.
+        credentials: botocore's credentials, which renew themselves.
+        connector: Connections; closed with the engine.
+        connect_timeout: Seconds for a connection.
+        idle_timeout: Seconds without a byte after which a request has failed.
+    """
+
+    def __init__(
+        self,
+        complete: Engine,
+        raw: Any,  # noqa: ANN401 - an aioboto3 client is untyped
+        credentials: Any,  # noqa: ANN401 - botocore is untyped
+        connector: aiohttp.TCPConnector,
+        *,
+        connect_timeout: float,
+        idle_timeout: float,
+    ) -> None:
+        self._complete = complete
+        self._raw = raw
+        self._credentials = credentials
+        self._idle_timeout = idle_timeout
+        self._places: dict[str, Place | None] = {}
+        self._signers: dict[str, Signer] = {}
+        self.hashes_bodies = False
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(
+                total=None, connect=connect_timeout, sock_connect=connect_timeout, sock_read=idle_timeout
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
+        )
+
+    async def send(self, operation: str, params: Mapping[str, Any], body: BodyBuffer | None) -> dict[str, Any]:
+        """Send a request once."""
+        message = message_for(operation, params, body)
+        place = await self._place(params["Bucket"]) if message is not None else None
+        if message is None or place is None:
+            return await self._complete.send(operation, params, body)
+        try:
+            if body is None:
+                return await self._exchange(operation, message, place)
+            return await within_idle_timeout(
+                lambda: self._exchange(operation, message, place), body, self._idle_timeout
+            )
+        except RefusedError as refused:
+            if not _is_elsewhere(refused):
+                raise
+        self._places[params["Bucket"]] = None
+        _logger.info("bucket %s is not where it was looked for: aioboto3 finds it", params["Bucket"])
+        return await self._complete.send(operation, params, body)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._session.close()
+
+    async def _place(self, bucket: str) -> Place | None:
+        if bucket not in self._places:
+            place = await find_place(self._raw, bucket)
+            self._places[bucket] = place
+            if place is not None:
+                self._signers.setdefault(place.region, Signer(place.region))
+                self.hashes_bodies = self.hashes_bodies or not place.secure
+        return self._places[bucket]
+
+    async def _exchange(self, operation: str, message: Message, place: Place) -> dict[str, Any]:
+        path = place.path + encode_key(message.key) if message.key is not None else place.path
+        query = encode_query(message.query) if message.query else ""
+        payload_hash = await _payload_hash(message, place)
+        headers = message.headers
+        headers["host"] = place.host
+        keys: Keys = await self._credentials.get_frozen_credentials()
+        self._signers[place.region].sign(
+            message.method, path, query, headers, payload_hash=payload_hash, keys=keys
+        )
+        body = message.body
+        if isinstance(body, BodyBuffer):
+            headers["content-length"] = str(body.size)
+        headers.update(_AGENT)
+        response = await self._session.request(
+            message.method,
+            URL(f"{place.origin}{path}?{query}" if query else place.origin + path, encoded=True),
+            headers=headers,
+            data=body or None,
+            allow_redirects=False,
+        )
+        if operation == "get_object" and response.status < _ERRORS_FROM:
+            return {**describe(response.status, response.headers), "Body": _Body(response)}
+        return await _read(operation, message, response)
+
+
+async def _read(operation: str, message: Message, response: aiohttp.ClientResponse) -> dict[str, Any]:
+    failed = response.status >= _ERRORS_FROM
+    try:
+        content = b"" if message.method == "HEAD" else await _content(response, _MAX_ERROR if failed else _MAX_XML)
+    finally:
+        response.release()
+    if failed:
+        raise refusal(response.status, response.headers, content)
+    return read_answer(operation, response.status, response.headers, content)
+
+
+async def _content(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    """Read a body, up to a limit that no answer of a sane service comes near; what is more is left."""
+    first = await response.content.readany()
+    if not first or response.content.at_eof():
+        return first
+    content = bytearray(first)
+    while len(content) < limit and (piece := await response.content.readany()):
+        content += piece
+    return bytes(content)
+
+
+async def _payload_hash(message: Message, place: Place) -> str:
+    if place.secure and not message.signs_body:
+        return UNSIGNED
+    body = message.body
+    if not isinstance(body, BodyBuffer):
+        return hashlib.sha256(body).hexdigest() if body else EMPTY_SHA256
+    if body.sha256 is None:
+        if body.size >= _HASH_IN_THREAD:
+            await run_in_thread(body.hash)
+        else:
+            body.hash()
+    return str(body.sha256)
+
+
+def _is_elsewhere(refused: RefusedError) -> bool:
+    status = refused.response["ResponseMetadata"]["HTTPStatusCode"]
+    return status in _REDIRECTS or (status == _BAD_REQUEST and refused.response["Error"]["Code"] in _ELSEWHERE)
+
+
+class _Body:
+    """The body of an object, as aiobotocore's `StreamingBody` gives it."""
+
+    __slots__ = ("_response",)
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+
+    async def read(self, amount: int) -> bytes:
+        """Return what came next, at most `amount` bytes; nothing at the end."""
+        return await self._response.content.read(amount)
+
+    def close(self) -> None:
+        """Let go of the connection, which is used again if all was read."""
+        self._response.close()
