@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Final, Literal
 
 from quackcore_async.clients.objectstore.client import ObjectStoreClient
@@ -10,12 +11,13 @@ from quackcore_async.clients.objectstore.stream import ObjectStream
 from quackcore_async.clients.s3.checksums import Hasher, digest_file, expectation_of
 from quackcore_async.clients.s3.objects import ObjectInfo
 from quackcore_async.clients.s3.parts import Part, parts_of
-from quackcore_async.concurrency import for_each, run_in_thread
+from quackcore_async.concurrency import for_each, run_briefly, run_in_thread
 from quackcore_async.errors import ConflictError, IntegrityError
 
 __all__ = ["download"]
 
 _FLUSH: Final = 1024**2  # bytes that are gathered before a thread writes them
+_BRIEF: Final = 256 * 1024  # bytes whose writing is so short that it shares the way to a thread with others
 
 Verified = Literal["full", "length"]
 
@@ -151,7 +153,8 @@ class _Download:
             left -= len(chunk)
             if pending >= _FLUSH or not left:
                 final, last = (last, None) if not left else (None, last)
-                await run_in_thread(self._flush, stream.info, b"".join(chunks), offset, hasher, final)
+                flush = partial(self._flush, stream.info, b"".join(chunks), offset, hasher, final)
+                await (run_briefly(flush) if pending <= _BRIEF else run_in_thread(flush))
                 self._done += pending
                 self._progress(self._done)
                 offset += pending

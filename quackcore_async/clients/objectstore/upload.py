@@ -14,7 +14,7 @@ from quackcore_async.clients.objectstore.settings import MIB
 from quackcore_async.clients.objectstore.writer import MultipartWriter, refused_for_haste
 from quackcore_async.clients.s3.attributes import source_metadata
 from quackcore_async.clients.s3.source import Source
-from quackcore_async.concurrency import run_in_thread, shielded
+from quackcore_async.concurrency import run_briefly, run_in_thread, shielded
 from quackcore_async.errors import ConflictError, ErrorKind, StorageError
 from quackcore_async.protocols import UploadOptions
 
@@ -59,7 +59,7 @@ async def upload_file(client: ObjectStoreClient, source: Source, upload: Upload)
         QuackError: what the source raises when it cannot be read.
     """
     try:
-        content = await run_in_thread(_open, source)
+        content = await run_briefly(partial(_open, source))
         kept = source_metadata(source.mtime_ns, source.mode)
         attributes = attributes_of(client.settings.service, upload.address.key, upload.options, kept)
         if content is not None:
