@@ -3,6 +3,8 @@
 import secrets
 from collections.abc import AsyncIterable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
+from functools import partial
 from typing import Any, Final, Protocol
 
 import anyio
@@ -186,11 +188,9 @@ class ObjectStoreStorage(BaseStorageIntegration):
 
     def _upload(self, write: Write) -> Upload:
         address = self._address(write.path)
-        folder = address.key[: address.key.rfind("/") + 1]
-        hidden = f"{folder}.{secrets.token_hex(8)}{PARTIAL_SUFFIX}"
         return Upload(
             address,
-            ObjectAddress(address.scheme, address.bucket, hidden),
+            partial(_hidden_beside, address),
             write.overwrite,
             write.options if write.options != _DEFAULTS else None,
             write.progress,
@@ -330,6 +330,11 @@ class _StreamReader(Reader):
 async def _chunks(stream: ObjectStream) -> AsyncIterable[bytes]:
     while chunk := await stream.read():
         yield chunk
+
+
+def _hidden_beside(address: ObjectAddress) -> ObjectAddress:
+    folder = address.key[: address.key.rfind("/") + 1]
+    return replace(address, key=f"{folder}.{secrets.token_hex(8)}{PARTIAL_SUFFIX}")
 
 
 def _kept(info: ObjectInfo) -> dict[str, Any]:

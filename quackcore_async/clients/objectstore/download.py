@@ -28,7 +28,9 @@ async def download(
     begin: Callable[[ObjectInfo], int],
     finish: Callable[[Verified], None],
     progress: Callable[[int], None],
-) -> None:
+    *,
+    largest: int | None = None,
+) -> bool:
     """Download an object to an open file, from its first byte on.
 
     All ranges are read under one entity tag. An object that is replaced meanwhile is begun once more.
@@ -41,6 +43,10 @@ async def download(
         finish: Called in a worker thread when all bytes are there, with how far they are checked; for a small
             object in the same one that began it.
         progress: Told the bytes that are written.
+        largest: Leave an object alone that has more bytes than this, or than a part.
+
+    Returns:
+        Whether it was downloaded: False when it was left alone.
 
     Raises:
         RemoteNotFoundError: if there is no such object.
@@ -49,11 +55,11 @@ async def download(
         OSError: if the disk fails.
     """
     try:
-        return await _Download(client, address, begin, finish, progress).run()
+        return await _Download(client, address, begin, finish, progress).run(largest)
     except ConflictError as error:
         if error.code != "changed":
             raise
-    return await _Download(client, address, begin, finish, progress).run()
+    return await _Download(client, address, begin, finish, progress).run(largest)
 
 
 class _Download:
@@ -76,19 +82,23 @@ class _Download:
         self._fd = -1
         self._done = 0
 
-    async def run(self) -> None:
+    async def run(self, largest: int | None) -> bool:
         await self._client.slots.acquire()
         try:
             async with self._client.stream(self._address, end=self._part_size) as first:
                 info = first.info
-                if info.size <= self._part_size:
-                    return await self._run_whole(info, first)
+                if info.size <= self._part_size and (largest is None or info.size <= largest):
+                    await self._run_whole(info, first)
+                    return True
+                if largest is not None:
+                    return False
                 await run_in_thread(self._open, info)
                 await self._write(first, None)
         finally:
             self._client.slots.release()
         await self._write_rest(info)
-        return await run_in_thread(self._settle_parts, info)
+        await run_in_thread(self._settle_parts, info)
+        return True
 
     async def _run_whole(self, info: ObjectInfo, stream: ObjectStream) -> None:
         expectation = expectation_of(info)

@@ -88,6 +88,10 @@ class Requester:
             found = self._stores.setdefault(bucket, found)
         return found
 
+    def forget_stores(self) -> None:
+        """Make the stores anew when they are next needed, so that they ask for credentials again."""
+        self._stores = {}
+
     async def call(
         self, action: str, attempt: Callable[[], Awaitable[T]], *, bulk: bool = False, writes: bool = False
     ) -> T:

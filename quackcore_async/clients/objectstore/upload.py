@@ -30,14 +30,15 @@ class Upload:
 
     Attributes:
         address: Where to.
-        temporary: A name that nobody has, for content too large for one request that must not overwrite anything.
+        temporary: Makes a name that nobody has, for content too large for one request that must not overwrite
+            anything.
         overwrite: False writes only where nothing is.
         options: How it is written; None is by default.
         progress: Told the bytes that the service has.
     """
 
     address: ObjectAddress
-    temporary: ObjectAddress
+    temporary: Callable[[], ObjectAddress]
     overwrite: bool
     options: UploadOptions | None
     progress: Callable[[int], None]
@@ -142,11 +143,12 @@ async def _in_place(
             f"cannot write {upload.address}: it exists already; allow overwriting or take another name",
             code="exists",
         )
+    temporary = upload.temporary()
     try:
-        await send(upload.temporary)
-        await client.copy(upload.temporary, upload.address, overwrite=False)
+        await send(temporary)
+        await client.copy(temporary, upload.address, overwrite=False)
     finally:
-        await shielded(partial(client.delete, upload.temporary))
+        await shielded(partial(client.delete, temporary))
 
 
 async def _send_file(

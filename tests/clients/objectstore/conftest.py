@@ -51,7 +51,7 @@ def address(bucket):
 
 def upload_to(address, *, overwrite=True, options=None, seen=None):
     hidden = ObjectAddress(address.scheme, address.bucket, ".0123456789abcdef.quack-part")
-    return Upload(address, hidden, overwrite, options, [].append if seen is None else seen.append)
+    return Upload(address, lambda: hidden, overwrite, options, [].append if seen is None else seen.append)
 
 
 @contextlib.contextmanager
