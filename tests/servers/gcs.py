@@ -81,6 +81,7 @@ class GCSServer:
         requests: What came in, in order.
         script: Asked first about every request; None leaves it to the buckets.
         page_size: Most entries of a page of a listing.
+        honours_if_match: Whether it looks at that condition, which some services do not know.
     """
 
     def __init__(self) -> None:
@@ -89,6 +90,7 @@ class GCSServer:
         self.requests: list[Request] = []
         self.script: Callable[[Request], Answer | None] = lambda _request: None
         self.page_size = 1000
+        self.honours_if_match = True
         self._lock = threading.RLock()
         self._generation = 1_700_000_000_000_000
         self._server = _Server(("127.0.0.1", 0), _Handler)
@@ -158,7 +160,7 @@ class GCSServer:
     def _get(self, objects: dict[str, Stored], request: Request) -> Answer:
         stored = self._find(objects, request.key)
         wanted = request.headers.get("if-match")
-        if wanted not in (None, "*", stored.etag):
+        if self.honours_if_match and wanted not in (None, "*", stored.etag):
             raise Refusal(412, "PreconditionFailed")
         headers = self._described(stored)
         spec = request.headers.get("range")

@@ -131,14 +131,10 @@ class _Download:
         async def fetch(_index: int, part: Part) -> None:
             await self._client.slots.acquire()
             try:
-                end = part.offset + part.size
-                async with self._client.stream(
-                    self._address, start=part.offset, end=end, if_match=info.etag
-                ) as stream:
-                    if stream.info.size != info.size or stream.end != end:
-                        raise ConflictError(
-                            f"cannot read {self._address}: its size changed meanwhile", code="changed"
-                        )
+                stream = self._client.stream(
+                    self._address, start=part.offset, end=part.offset + part.size, if_match=info.etag
+                )
+                async with stream:
                     await self._write(stream, None)
             finally:
                 self._client.slots.release()

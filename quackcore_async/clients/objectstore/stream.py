@@ -161,7 +161,9 @@ class ObjectStream:
 
     def _check(self, answer: Any) -> None:  # noqa: ANN401 - a class of the optional module
         info = object_info(self._address.key, answer.meta, answer.attributes)
-        if self._opened and (info.etag, info.size) != (self.info.etag, self.info.size):
+        if self._etag is not None and info.etag != self._etag:
+            raise self._changed()  # not every service looks at the condition
+        if self._opened and info.size != self.info.size:
             raise self._changed()
         whole = info.size if self._wanted_end is None else min(self._wanted_end, info.size)
         first, last = answer.range

@@ -11,8 +11,8 @@ from quackcore_async.clients.objectstore.failures import classify
 from quackcore_async.clients.objectstore.meanings import CLASSES, TRANSPORT
 from quackcore_async.errors import ErrorKind
 from quackcore_async.retry import RetryPolicy
-from tests.clients.objectstore.conftest import client_of, failure
-from tests.servers.faulty import FaultyServer, answer, garbage, hang_up, head, reset, stall, truncated
+from tests.clients.objectstore.conftest import PART, client_of, failure
+from tests.servers.faulty import FaultyServer, answer, garbage, hang_up, head, read_slowly, reset, stall, truncated
 
 ONCE = RetryPolicy(attempts=1)
 ADDRESS = ObjectAddress("gs", "bucket", "key")
@@ -100,6 +100,14 @@ async def test_silence_within_an_answer_is_one_too():
     with FaultyServer(stall(half)) as server, failure() as caught:
         await read_from(server.url, idle_timeout=0.2)
     assert (caught.kind, caught.code) == (ErrorKind.TIMEOUT, "idle")
+
+
+async def test_sending_slowly_is_no_silence():
+    """obstore's own time-out runs while the data is on its way; this answer comes, though it makes no sense."""
+    with FaultyServer(read_slowly(100_000, 0.1)) as server, failure() as caught:
+        async with client_of(server.url, ONCE, idle_timeout=0.2) as client:
+            await client.put(ADDRESS, bytes(PART), {})
+    assert caught.code == "protocol"
 
 
 @pytest.mark.parametrize(

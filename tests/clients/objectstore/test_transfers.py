@@ -142,19 +142,16 @@ async def test_a_conditional_write_whose_answer_is_lost_does_not_take_the_work_o
     client, gcs_server, address
 ):
     def script(request):
-        if request.method == "PUT":
-            gcs_server.put(address.bucket, "key", b"of another")
+        if request.method == "PUT" and len(gcs_server.requests) == 1:
+            gcs_server.put(address.bucket, "key", b"ours")
             return Answer(503)
         return None
 
     gcs_server.script = script
     with failure() as caught:
         await client.put(address, b"mine", {}, overwrite=False)
-    gcs_server.script = lambda _request: None
-    assert caught.kind is ErrorKind.UNAVAILABLE
-    with failure() as caught:
-        await client.put(address, b"mine", {}, overwrite=False)
-    assert caught.code == "exists"
+    assert (caught.kind, caught.code) == (ErrorKind.CONFLICT, "exists")
+    assert gcs_server.buckets[address.bucket]["key"].data == b"ours"
 
 
 @pytest.mark.parametrize("number", [1, 2, 4, 5], ids=["first", "second", "third round", "last"])
@@ -217,6 +214,27 @@ async def test_a_cancelled_upload_is_whole_or_absent_and_leaves_no_parts(client,
         while gcs_server.uploads:  # the abort was sent; a server in threads has yet to see it
             await anyio.sleep(0.01)
     assert client.memory.claimed == 0
+
+
+async def test_a_cancellation_does_not_wait_for_whole_parts(client, gcs_server, address, tmp_path):
+    """Only the shielded end of an upload is waited for, and nothing but a last short part is left for that."""
+    path = tmp_path / "four parts"
+    path.write_bytes(LARGE[: 4 * PART])
+    loop = anyio.lowlevel.current_token().native_token
+    with anyio.CancelScope() as scope:
+
+        def script(request):
+            if is_part(request, 4):
+                time.sleep(0.2)  # until the end of the upload is what is waited for
+                loop.call_soon_threadsafe(scope.cancel)
+                time.sleep(0.2)
+
+        gcs_server.script = script
+        await upload_file(client, SourceFile(path), upload_to(address))
+    with anyio.fail_after(5):
+        while gcs_server.uploads:
+            await anyio.sleep(0.01)
+    assert gcs_server.buckets[address.bucket] == {}
 
 
 async def test_a_native_cancellation_aborts_too(client, gcs_server, address, large):
@@ -305,6 +323,23 @@ async def test_a_download_goes_on_after_a_connection_that_broke(gcs_server, addr
 
 
 async def test_an_object_that_is_replaced_meanwhile_is_begun_once_more(client, gcs_server, address, tmp_path):
+    gcs_server.put(address.bucket, "key", LARGE)
+    once_replaced = []
+
+    def script(request):
+        if "range" in request.headers and not once_replaced:
+            once_replaced.append(request)
+            gcs_server.put(address.bucket, "key", LARGE[::-1])
+
+    gcs_server.script = script
+    await fetch(client, address, tmp_path / "target")
+    assert (tmp_path / "target").read_bytes() == LARGE[::-1]
+
+
+async def test_bytes_of_two_versions_never_mix_though_the_service_ignores_conditions(
+    client, gcs_server, address, tmp_path
+):
+    gcs_server.honours_if_match = False
     gcs_server.put(address.bucket, "key", LARGE)
     once_replaced = []
 
