@@ -31,14 +31,15 @@ def main() -> None:
     only_peers = parser.add_argument_group("of peers, each a list with commas")
     for name, what in (("engines", "engines of ours"), ("parts", "parts"), ("clients", "beginnings of names")):
         only_peers.add_argument(f"--{name}", type=words, metavar="NAMES", help=f"only these {what}")
+    only_peers.add_argument("--write", action="store_true", help="write the section of docs/benchmarks.md")
     options = parser.parse_args()
     unknown = sorted(set(options.names) - set(NAMES))
     if unknown:
         parser.error(f"no benchmark is called {', '.join(unknown)}: there are {', '.join(NAMES)}")
     print(machine())
     for name in options.names or NAMES:
-        chosen = {key: getattr(options, key) for key in ("engines", "parts", "clients")} if name == "peers" else {}
-        given = {key: value for key, value in chosen.items() if value}
+        own = ("engines", "parts", "clients", "write") if name == "peers" else ()
+        given = {key: getattr(options, key) for key in own if getattr(options, key)}
         for table in importlib.import_module(f"benchmarks.{name}").run(quick=options.quick, **given):
             print_table(table)
 

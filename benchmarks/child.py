@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import json
+import os
 import sys
 from functools import partial
 
@@ -24,7 +25,8 @@ def main(module: str, function: str) -> None:
         anyio.run(measured, backend="asyncio", backend_options={"use_uvloop": True})
     else:
         anyio.run(measured, backend=backend)
-    print(json.dumps(dataclasses.asdict(probe.figures)))
+    print(json.dumps(dataclasses.asdict(probe.figures)), flush=True)
+    os._exit(0)  # all is measured; opendal's threads abort at times when the interpreter goes
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ class Figures:
 
     Attributes:
         wall: Seconds on the clock.
-        cpu: User and system seconds of this process, and of the programs that it ran.
+        cpu: User and system seconds of this process and of the programs that it ran.
         memory: Bytes by which the peak of the resident memory went above where it stood at the start.
         peak: Bytes of resident memory at the most, the interpreter and what it imported included.
         lag: Seconds by which the event loop called a task too late at the worst; 0.0 when nobody looked.
@@ -36,6 +36,11 @@ class Probe(AbstractContextManager["Probe"]):
 
     Args:
         lag: Look how late asyncio calls, too, which takes a call each millisecond.
+
+    Attributes:
+        figures: What was measured.
+        program_peak: Bytes of resident memory of a program that does the work in place of this process, which then
+            counts for nothing; set it before the end.
     """
 
     def __init__(self, *, lag: bool = False) -> None:
@@ -46,7 +51,8 @@ class Probe(AbstractContextManager["Probe"]):
     def __enter__(self) -> Self:
         _forget_peak()
         self._memory = _memory("VmRSS")
-        self._cpu = _cpu()
+        self._cpu = _cpu(resource.RUSAGE_SELF)
+        self._program_cpu = _cpu(resource.RUSAGE_CHILDREN)
         self._lag = _Lag() if self._looks else None
         self._wall = time.perf_counter()
         return self
@@ -55,7 +61,9 @@ class Probe(AbstractContextManager["Probe"]):
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         wall = time.perf_counter() - self._wall
-        cpu = _cpu() - self._cpu
+        cpu = _cpu(resource.RUSAGE_CHILDREN) - self._program_cpu
+        if not self.program_peak:
+            cpu += _cpu(resource.RUSAGE_SELF) - self._cpu
         lag = self._lag.stop() if self._lag is not None else 0.0
         peak = self.program_peak or _memory("VmHWM")
         memory = self.program_peak or peak - self._memory
@@ -85,9 +93,9 @@ class _Lag:
         return max(self._worst, time.perf_counter() - self._due)
 
 
-def _cpu() -> float:
-    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+def _cpu(whose: int) -> float:
+    usage = resource.getrusage(whose)
+    return usage.ru_utime + usage.ru_stime
 
 
 def _memory(field: str) -> int:

@@ -1,15 +1,14 @@
 """Who takes part: the engines of this package that it has, and those of its peers that are installed."""
 
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from benchmarks.peers.clients import aioboto, ours, programs
 
-__all__ = ["ENGINES", "LEAD", "Contestant", "line_up"]
+__all__ = ["ENGINES", "Contestant", "few", "line_up"]
 
 ENGINES = ("lean", "obstore", "aioboto3")
-LEAD = "ours"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +68,10 @@ def line_up(engines: Iterable[str]) -> tuple[list[Contestant], list[str]]:
         if not ours.supports(engine):
             left_out.append(f"ours on {engine} is left out: the configuration has no such engine here.")
             continue
-        name = f"{LEAD} ({engine})"
+        name = f"ours ({engine})"
         chosen.append(Contestant(name, "ours", engine))
         if engine == "lean":
-            chosen.append(Contestant(f"{LEAD} ({engine}), uvloop", "ours", engine, "uvloop"))
+            chosen.append(Contestant(f"ours ({engine}), uvloop", "ours", engine, "uvloop"))
     for each in (*chosen, *PEERS):
         missing = each.missing()
         if missing is not None:
@@ -80,6 +79,12 @@ def line_up(engines: Iterable[str]) -> tuple[list[Contestant], list[str]]:
         elif not each.is_ours:
             chosen.append(each)
     return [each for each in chosen if each.missing() is None], left_out
+
+
+def few(contestants: Sequence[Contestant], *names: str) -> list[Contestant]:
+    """Return the first of ours, and the peers of these names."""
+    first = next((each for each in contestants if each.is_ours), None)
+    return [each for each in contestants if each is first or each.name in names]
 
 
 def _is_there(name: str) -> bool:

@@ -27,6 +27,11 @@ class Results:
     runs: dict[Contestant, list[Figures]] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
 
+    def give_up(self, contestant: Contestant, reason: str) -> None:
+        """Let a contestant take no further part."""
+        del self.runs[contestant]
+        self.failures.append(f"{contestant.name} failed: {reason}.")
+
 
 def race(entries: Mapping[Contestant, Callable[[], Figures]], rounds: int) -> Results:
     """Let every contestant run once in each round, in an order that turns round from one to the next."""
@@ -36,9 +41,10 @@ def race(entries: Mapping[Contestant, Callable[[], Figures]], rounds: int) -> Re
         for each in order:
             try:
                 results.runs[each].append(entries[each]())
-            except (subprocess.CalledProcessError, WorkUndoneError) as error:
-                results.failures.append(f"{each.name} failed: {error}.")
-                del results.runs[each]
+            except subprocess.CalledProcessError as error:
+                results.give_up(each, f"its process ended with {error.returncode}")
+            except WorkUndoneError as error:
+                results.give_up(each, str(error))
     return results
 
 

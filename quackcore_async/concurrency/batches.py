@@ -18,7 +18,7 @@ _MOST: Final = 32
 """Pieces that go in one hop at most."""
 
 _SLOW: Final = 0.005
-"""Seconds after which a hop is slow: what comes then gets a thread of its own, as slow disks are used in parallel."""
+"""Seconds after which a hop is slow: what comes then gets a thread of its own, as slow disks serve several."""
 
 
 class _Piece(Generic[T]):

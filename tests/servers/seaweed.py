@@ -68,6 +68,7 @@ def seaweed_server(folder: Path) -> Iterator[S3Endpoint]:
         "-s3.port.iceberg=0",
         "-s3.port.lance=0",
         "-s3.autoCreateBucket=false",
+        "-s3.domainName=localhost",  # a bucket is also its virtual host, `bucket.localhost`
         "-master.telemetry=false",
         "-master.volumeSizeLimitMB=1024",
         "-volume.max=10000",

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from benchmarks.probe import Probe
 
 S5CMD, RCLONE = "s5cmd", "rclone"
 MIB = 1024**2
+LOOK_EVERY = 0.01  # seconds
 
 
 async def upload(probe: Probe, **options: Any) -> None:
@@ -62,27 +64,19 @@ def run(probe: Probe, command: list[str]) -> int:
     The system's own figure for the memory of a child counts what its parent had when it made it.
     """
     lines = 0
-    with probe:
-        process = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE)
+    with probe, subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
+        printed = process.stdout.fileno()
         status = Path(f"/proc/{process.pid}/status")
-        os.set_blocking(process.stdout.fileno(), False)
-        while process.poll() is None:
-            lines += (process.stdout.read() or b"").count(b"\n")
+        while True:
+            ready = select.select([printed], [], [], LOOK_EVERY)[0]
             probe.program_peak = max(probe.program_peak, peak_of(status))
-            wait_a_little(process)
-        lines += (process.stdout.read() or b"").count(b"\n")
+            if ready and not (data := os.read(printed, MIB)):
+                break
+            lines += data.count(b"\n") if ready else 0
     if process.returncode:
         raise RuntimeError(f"{command[0]} ended with {process.returncode}")
     return lines
-
-
-def wait_a_little(process: subprocess.Popen[bytes]) -> None:
-    """Wait until the program ends, or until it is time to look at its memory again."""
-    try:
-        process.wait(0.01)
-    except subprocess.TimeoutExpired:
-        return
 
 
 def peak_of(status: Path) -> int:

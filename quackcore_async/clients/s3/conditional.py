@@ -38,8 +38,8 @@ class ConditionalWrite:
 
     The second try of a write that did happen meets its own work: 412 because the object exists, or no such
     upload because it is complete. Then the object tells: when its entity tag and size are those of this write, the
-    write succeeded. aiohttp sends a PUT a second time on its own when a kept connection breaks, so a first 412 is
-    looked into as well; there the object must also be as young as this write.
+    write succeeded. A client of the caller's own may send a request twice without saying so: a first 412 is looked
+    into as well, and there the object must also be as young as this write.
 
     Args:
         requester: Sends the requests.
@@ -120,10 +120,19 @@ class ConditionalWrite:
             try:
                 return await self._requester.repeat(attempt, bulk=True)
             except QuackError as error:
-                found = await self._look() if error.indeterminate and self._lost is not None else None
+                if self._lost is None:
+                    raise
+                found = await self._look_if_possible() if error.indeterminate else None
                 if found is not None and is_ours(found):
                     return Written(found.etag, found.version_id)
+                error.indeterminate = True
                 raise
+
+    async def _look_if_possible(self) -> ObjectInfo | None:
+        try:
+            return await self._look()
+        except QuackError:
+            return None  # what went wrong with the write itself says more
 
     async def _settle(self, error: QuackError, is_ours: Callable[[ObjectInfo], bool]) -> Written:
         met_itself = self._lost is not None and error.code in _SETTLED_BY_LOOKING

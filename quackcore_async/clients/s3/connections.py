@@ -1,9 +1,27 @@
-"""Connections that end when they are closed, also when the peer has stopped to read."""
+"""Connections that are trusted and end when they are closed, and requests that aiohttp sends once."""
 
 import functools
+import ssl
 from typing import Any
 
-__all__ = ["drop_unsent", "session_class"]
+from quackcore_async.errors import ConfigError
+from quackcore_async.transport.tls import tls_context
+
+__all__ = ["drop_unsent", "send_once", "session_class", "trust"]
+
+
+async def trust(verify: bool | str) -> ssl.SSLContext:
+    """Return the TLS context for a setting `verify_tls`.
+
+    Raises:
+        ConfigError: with code `tls`, if the bundle cannot be read or holds no certificate.
+    """
+    try:
+        return await tls_context(verify)
+    except OSError as exc:  # also what the ssl module raises
+        raise ConfigError(
+            f"cannot read the CA bundle {verify}: {exc}; check `verify_tls` and AWS_CA_BUNDLE", code="tls"
+        ) from exc
 
 
 def drop_unsent(connector: Any) -> None:  # noqa: ANN401 - so that aiohttp is imported when it is needed
@@ -15,9 +33,18 @@ def drop_unsent(connector: Any) -> None:  # noqa: ANN401 - so that aiohttp is im
     connector._factory = functools.partial(_connection_class(), loop=connector._loop)  # noqa: SLF001 - it has no public name
 
 
+def send_once(session: Any) -> None:  # noqa: ANN401 - so that aiohttp is imported when it is needed
+    """Have an aiohttp session not send GET, HEAD, PUT and DELETE again by itself when a connection breaks.
+
+    Nobody would know of the second sending: when that one met a closed port, the write would count as never sent.
+    What is tried again is decided above, in one place.
+    """
+    session._retry_connection = False  # noqa: SLF001 - aiohttp's own test client does the same
+
+
 @functools.cache
 def session_class() -> Any:  # noqa: ANN401 - aiobotocore is untyped
-    """Return aiobotocore's HTTP session over such connections; it imports the libraries: call it in a thread."""
+    """Return aiobotocore's HTTP session of that kind; it imports the libraries: call it in a thread."""
     from aiobotocore.httpsession import AIOHTTPSession
 
     class Session(AIOHTTPSession):
@@ -25,6 +52,11 @@ def session_class() -> Any:  # noqa: ANN401 - aiobotocore is untyped
             connector = super()._create_connector(proxy_url)  # type: ignore[misc]  # not in the stubs
             drop_unsent(connector)
             return connector
+
+        async def _get_session(self, proxy_url: str | None) -> Any:  # noqa: ANN401 - aiohttp's session
+            session = await super()._get_session(proxy_url)  # type: ignore[misc]  # not in the stubs
+            send_once(session)
+            return session
 
     return Session
 

@@ -1,20 +1,17 @@
 """Deleting many objects: a thousand with one request, each with an outcome of its own."""
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
 from quackcore_async.clients.s3.client import MAX_BATCH, S3Client
 from quackcore_async.clients.s3.failures import error_of_code
+from quackcore_async.clients.s3.lean.xml import fits_xml
 from quackcore_async.clients.s3.names import S3Address
 from quackcore_async.concurrency import for_each
 from quackcore_async.errors import ErrorKind, QuackError
 from quackcore_async.results import to_quack_error
 
 __all__ = ["delete_objects"]
-
-# What XML cannot carry, escaped or not: https://www.w3.org/TR/xml/#charsets
-_NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 _ONE_BY_ONE: Final = frozenset({ErrorKind.UNSUPPORTED, ErrorKind.INVALID_INPUT})
 
@@ -34,8 +31,8 @@ async def delete_objects(client: S3Client, bucket: str, keys: Sequence[str]) -> 
         Why the keys that are still there could not be deleted.
     """
     failures: dict[str, QuackError] = {}
-    single = [key for key in keys if _NOT_IN_XML.search(key)]
-    batched = [key for key in keys if not _NOT_IN_XML.search(key)]
+    single = [key for key in keys if not fits_xml(key)]
+    batched = [key for key in keys if fits_xml(key)]
     for start in range(0, len(batched), MAX_BATCH):
         single += await _delete_batch(client, bucket, batched[start : start + MAX_BATCH], failures)
 

@@ -83,6 +83,12 @@ def _open(source: Source) -> bytes | None:
     return bytes(content)
 
 
+def _fill(source: Source, buffer: BodyBuffer, offset: int, hashes: bool) -> None:
+    read_into(source, buffer.body, offset)
+    if hashes:
+        buffer.hash()
+
+
 async def _put_file(
     client: S3Client,
     source: Source,
@@ -92,7 +98,7 @@ async def _put_file(
 ) -> Written:
     async with client.buffers.buffer(source.size) as buffer:
         buffer.size = source.size
-        await run_in_thread(read_into, source, buffer.body, 0)
+        await run_in_thread(_fill, source, buffer, 0, client.requester.hashes_bodies)
         await run_in_thread(source.check_unchanged)
         return await client.put(address, buffer, described, conditions)
 
@@ -113,7 +119,7 @@ async def _send_parts(
         nonlocal sent
         async with client.buffers.buffer(part_size) as buffer:
             buffer.size = part.size
-            await run_in_thread(read_into, source, buffer.body, part.offset)
+            await run_in_thread(_fill, source, buffer, part.offset, client.requester.hashes_bodies)
             await upload.send(part.number, buffer)
         sent += part.size
         progress(sent)

@@ -1,13 +1,14 @@
 """What comes back, as botocore would have told it: so that all above is the same with every engine."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from xml.etree.ElementTree import Element
 
+from quackcore_async.clients.s3.lean.dates import header_date
 from quackcore_async.clients.s3.lean.xml import (
+    broken,
     error_of,
+    name_of,
     parse,
     read_deleted,
     read_fields,
@@ -37,12 +38,7 @@ _HEADERS: Final = {
     "x-amz-version-id": "VersionId",
 }
 _META: Final = "x-amz-meta-"
-_MONTHS: Final = {
-    name: number
-    for number, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), start=1)  # noqa: SIM905 - twelve names
-}
-_DATE_LENGTH: Final = 29
-_HTTP_ERRORS: Final = 300
+_HTML: Final = "text/html"
 
 
 class RefusedError(Exception):
@@ -72,7 +68,7 @@ def describe(status: int, headers: Mapping[str, str]) -> dict[str, Any]:
         elif name == "content-length":
             answer["ContentLength"] = int(value)
         elif name == "last-modified":
-            answer["LastModified"] = _http_date(value)
+            answer["LastModified"] = header_date(value)
     answer["Metadata"] = metadata
     return answer
 
@@ -83,17 +79,25 @@ def read_answer(operation: str, status: int, headers: Mapping[str, str], body: b
     Raises:
         RefusedError: if it is an error all the same, which operations that take long send with a status of 200:
             https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
-        TransportError: if it is no XML where it has to be.
+        TransportError: with code `protocol`, if it is not what the operation answers, such as the page of a portal
+            that wants a login: it must not be taken for success.
     """
     answer = describe(status, headers)
     reader = READERS.get(operation)
     if reader is None:
+        if body and headers.get("content-type", "").lower().startswith(_HTML):
+            raise broken("the answer is a page of HTML")
         return answer
     root = parse(body)
     error = error_of(root)
     if error is not None:
         raise RefusedError(_told(error, 500, headers))
-    answer.update(reader(root))
+    if not name_of(root).endswith("Result"):
+        raise broken(f"the answer is a document {name_of(root)[:100]}")
+    try:
+        answer.update(reader(root))
+    except (KeyError, ValueError) as exc:
+        raise broken(f"the answer lacks something or has it wrong: {exc}") from exc
     return answer
 
 
@@ -120,14 +124,27 @@ def _told(error: Mapping[str, str], status: int, headers: Mapping[str, str]) -> 
 
 
 def _read_multipart(root: Element) -> dict[str, Any]:
-    return {"UploadId": read_fields(root)["UploadId"]}
+    upload_id = read_fields(root)["UploadId"]
+    if not upload_id:
+        raise ValueError("UploadId is empty")
+    return {"UploadId": upload_id}
 
 
 def _read_completed(root: Element) -> dict[str, Any]:
     return {"ETag": read_fields(root).get("ETag")}
 
 
+def _read_copied(root: Element) -> dict[str, Any]:
+    return {"CopyObjectResult": read_fields(root)}
+
+
+def _read_copied_part(root: Element) -> dict[str, Any]:
+    return {"CopyPartResult": read_fields(root)}
+
+
 READERS: Final[Mapping[str, Callable[[Element], dict[str, Any]]]] = {
+    "copy_object": _read_copied,
+    "upload_part_copy": _read_copied_part,
     "list_objects_v2": read_page,
     "delete_objects": read_deleted,
     "create_multipart_upload": _read_multipart,
@@ -135,19 +152,3 @@ READERS: Final[Mapping[str, Callable[[Element], dict[str, Any]]]] = {
     "list_parts": read_parts,
 }
 """How the body of an answer is read, for the operations whose answers have one."""
-
-
-def _http_date(text: str) -> datetime | None:
-    """Read a date of RFC 9110 section 5.6.7: the usual form by its columns, which takes a tenth of the time."""
-    if len(text) == _DATE_LENGTH and text.endswith(" GMT"):
-        try:
-            hour, minute, second = int(text[17:19]), int(text[20:22]), int(text[23:25])
-            return datetime(
-                int(text[12:16]), _MONTHS[text[8:11]], int(text[5:7]), hour, minute, second, tzinfo=UTC
-            )
-        except (KeyError, ValueError):
-            return None
-    try:
-        return parsedate_to_datetime(text)
-    except ValueError:
-        return None

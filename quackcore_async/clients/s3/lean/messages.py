@@ -2,11 +2,13 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from quackcore_async.clients.s3.buffers import BodyBuffer
+from quackcore_async.clients.s3.lean.signing import encode_key
 from quackcore_async.clients.s3.lean.xml import completion, deletion, fits_xml
 
 __all__ = ["MESSAGES", "Message", "message_for"]
@@ -22,6 +24,12 @@ _WRITE_HEADERS: Final = {
 }
 _READ_HEADERS: Final = {"ChecksumMode": "x-amz-checksum-mode", "IfMatch": "if-match", "Range": "range"}
 _CONDITIONS: Final = {"IfMatch": "if-match", "IfNoneMatch": "if-none-match"}
+_PART: Final = {"PartNumber", "ETag"}
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
+_SOURCE_HEADERS: Final = {
+    "CopySourceIfMatch": "x-amz-copy-source-if-match",
+    "CopySourceRange": "x-amz-copy-source-range",
+}
 _XML: Final = {"content-type": "application/xml"}
 
 
@@ -104,9 +112,10 @@ def _fits_header(value: object) -> bool:
 
 def _metadata(message: Message, params: dict[str, Any]) -> bool:
     for name, value in (params.pop("Metadata", None) or {}).items():
-        if not (_fits_header(name) and name and _fits_header(value)):
+        header = f"x-amz-meta-{name.lower()}"
+        if not _TOKEN.fullmatch(name) or header in message.headers or not _fits_header(value):
             return False
-        message.headers[f"x-amz-meta-{name.lower()}"] = value
+        message.headers[header] = value
     return True
 
 
@@ -122,8 +131,19 @@ def _list(message: Message, params: dict[str, Any]) -> bool:
 
 
 def _complete(message: Message, params: dict[str, Any]) -> bool:
-    message.body = completion(params.pop("MultipartUpload")["Parts"])
+    parts = params.pop("MultipartUpload")["Parts"]
+    if any(part.keys() != _PART for part in parts):
+        return False
+    message.body = completion(parts)
     message.headers.update(_XML)
+    return True
+
+
+def _copy(message: Message, params: dict[str, Any]) -> bool:
+    source = params.pop("CopySource")
+    if not isinstance(source, dict) or source.keys() != {"Bucket", "Key"} or ":" in source["Bucket"]:
+        return False
+    message.headers["x-amz-copy-source"] = encode_key(f"{source['Bucket']}/{source['Key']}")
     return True
 
 
@@ -146,6 +166,10 @@ MESSAGES: Final = {
     "put_object": _Shape("PUT", {**_WRITE_HEADERS, **_CONDITIONS}, fill=_put),
     "get_object": _Shape("GET", _READ_HEADERS, {"VersionId": "versionId"}),
     "head_object": _Shape("HEAD", _READ_HEADERS, {"VersionId": "versionId"}),
+    "copy_object": _Shape("PUT", {**_CONDITIONS, **_SOURCE_HEADERS}, fill=_copy),
+    "upload_part_copy": _Shape(
+        "PUT", _SOURCE_HEADERS, {"UploadId": "uploadId", "PartNumber": "partNumber"}, fill=_copy
+    ),
     "delete_object": _Shape("DELETE", {"IfMatch": "if-match"}, {"VersionId": "versionId"}),
     "delete_objects": _Shape("POST", fixed={"delete": ""}, fill=_delete_batch),
     "list_objects_v2": _Shape(

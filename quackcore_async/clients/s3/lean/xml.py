@@ -1,19 +1,22 @@
 """The XML of S3: what answers say, and the bodies that two operations send."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final
-from urllib.parse import unquote
+from urllib.parse import unquote_plus
 from xml.etree.ElementTree import Element, ParseError, XMLParser
 from xml.sax.saxutils import escape
 
+from quackcore_async.clients.s3.lean.dates import xml_date
 from quackcore_async.errors import ErrorKind, TransportError
 
 __all__ = [
+    "broken",
     "completion",
     "deletion",
     "error_of",
     "fits_xml",
+    "name_of",
     "parse",
     "read_deleted",
     "read_fields",
@@ -21,24 +24,32 @@ __all__ = [
     "read_parts",
 ]
 
+_NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ESCAPES: Final = {"\r": "&#xD;", "\n": "&#xA;", "\t": "&#x9;"}
+_DOCTYPE: Final = b"<!DOCTYPE"
 _NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
+
+
+def broken(reason: str) -> TransportError:
+    """Return the error of an answer that makes no sense."""
+    return TransportError(reason, kind=ErrorKind.CORRUPTED, code="protocol", retryable=True)
 
 
 def parse(text: bytes) -> Element:
     """Return the root of a document.
 
     Raises:
-        TransportError: with code `protocol`, if it is none.
+        TransportError: with code `protocol`, if it is none, or one with a document type, which S3 never sends and
+            whose entities could become any size.
     """
-    parser = XMLParser(encoding="utf-8")  # noqa: S314 - expat bounds what entities expand to; botocore does the same
+    if _DOCTYPE in text:
+        raise broken("the answer has a document type")
+    parser = XMLParser(encoding="utf-8")  # noqa: S314 - without a document type nothing expands
     try:
-        parser.feed(text)
+        parser.feed(text.lstrip())  # services that take long send blanks first
         root: Element = parser.close()
     except ParseError as exc:
-        raise TransportError(
-            f"the answer is no XML: {exc}", kind=ErrorKind.CORRUPTED, code="protocol", retryable=True
-        ) from exc
+        raise broken(f"the answer is no XML: {exc}") from exc
     return root
 
 
@@ -72,12 +83,13 @@ def read_page(root: Element) -> dict[str, Any]:
             fields[name] = element.text or ""
     encoded = fields.get("EncodingType") == "url"
     for entry in contents:
-        if encoded and "%" in entry["Key"]:
-            entry["Key"] = unquote(entry["Key"])
+        key = entry["Key"]
+        if encoded and ("%" in key or "+" in key):
+            entry["Key"] = unquote_plus(key)
         entry["Size"] = int(entry.get("Size") or 0)
-        entry["LastModified"] = _moment(entry.get("LastModified"))
+        entry["LastModified"] = xml_date(entry.get("LastModified"))
     if encoded:
-        prefixes = [{"Prefix": unquote(entry["Prefix"])} for entry in prefixes]
+        prefixes = [{"Prefix": unquote_plus(entry["Prefix"])} for entry in prefixes]
     return {
         "Contents": contents,
         "CommonPrefixes": prefixes,
@@ -122,18 +134,9 @@ def deletion(keys: Sequence[str]) -> bytes:
 
 
 def fits_xml(text: str) -> bool:
-    """Tell whether XML 1.0 can hold a text: most control characters cannot be written in it."""
-    return all(char >= " " or char in "\t\n\r" for char in text) and "￾" not in text and "￿" not in text
+    """Tell whether XML 1.0 can hold a text: https://www.w3.org/TR/xml/#charsets."""
+    return _NOT_IN_XML.search(text) is None
 
 
 def _text(text: str) -> str:
     return escape(text, _ESCAPES)
-
-
-def _moment(text: str | None) -> datetime | None:
-    if not text:
-        return None
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        return None
