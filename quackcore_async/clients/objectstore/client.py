@@ -7,6 +7,7 @@ from typing import Final
 
 from quackcore_async.clients.objectstore.failures import classify
 from quackcore_async.clients.objectstore.listing import Listing
+from quackcore_async.clients.objectstore.meanings import CANNOT_SIGN
 from quackcore_async.clients.objectstore.names import ObjectAddress
 from quackcore_async.clients.objectstore.objects import object_info
 from quackcore_async.clients.objectstore.opening import BucketStores
@@ -253,7 +254,16 @@ class ObjectStoreClient(Requester):
             )
             return url
 
-        return await self.call(f"make a URL for {address}", attempt)
+        try:
+            return await self.call(f"make a URL for {address}", attempt)
+        except QuackError as error:
+            if error.kind is not ErrorKind.AUTH_REQUIRED:
+                raise
+            raise StorageError(
+                f"cannot make a URL for {address}: these credentials cannot sign; {CANNOT_SIGN.advice}",
+                kind=CANNOT_SIGN.kind,
+                code=CANNOT_SIGN.code,
+            ) from error
 
 
 def refusal(error: QuackError, address: ObjectAddress, if_match: str | None) -> QuackError:

@@ -9,6 +9,7 @@ import re
 from typing import Final
 
 from quackcore_async.clients.objectstore.meanings import (
+    CANNOT_SIGN,
     CLASSES,
     CODES,
     NO_CREDENTIALS,
@@ -36,6 +37,7 @@ _SENTENCES: Final = {
     "Wanted range starting at": meanings.RANGE,  # the answer to a range behind the end, where it is no 416
     "empty path segment": UNLISTABLE,
     "Error parsing Path": UNLISTABLE,
+    "Generating SAS keys": CANNOT_SIGN,
     "(code: 404)": meanings.NOT_FOUND,  # one blob of Azure's batch
 }
 _SENTENCE: Final = 200  # characters of the service's own words that a message repeats

@@ -14,7 +14,7 @@ from quackcore_async.errors import (
     TransportError,
 )
 
-__all__ = ["CLASSES", "CODES", "NO_CREDENTIALS", "STATUSES", "TOKEN_REQUEST", "TRANSPORT"]
+__all__ = ["CANNOT_SIGN", "CLASSES", "CODES", "NO_CREDENTIALS", "STATUSES", "TOKEN_REQUEST", "TRANSPORT"]
 
 K = ErrorKind
 DENIED = Meaning(
@@ -49,6 +49,12 @@ PROTOCOL = Meaning(
     "protocol",
     retryable=True,
     advice="check that the endpoint is the service itself, not a proxy or a log-in page",
+)
+CANNOT_SIGN = Meaning(
+    StorageError,
+    K.UNSUPPORTED,
+    "capability",
+    advice="only the key of an account signs: configure `service_account_file` or `account_key`",
 )
 UNLISTABLE = Meaning(
     StorageError,

@@ -185,3 +185,28 @@ async def test_a_cancelled_request_cancels_its_caller_at_once():
             with anyio.move_on_after(0.1) as scope:
                 await client.put(ADDRESS, b"data", {})
             assert scope.cancelled_caught
+
+
+@pytest.mark.parametrize(
+    ("service", "options"),
+    [
+        ("gcs", {"bearer_token": "token-of-nobody"}),
+        ("azure", {"account_name": "account", "sas_key": "sv=2021-12-02&sig=signature-of-nobody"}),
+    ],
+)
+async def test_credentials_that_cannot_sign_are_told_from_a_failure(service, options, monkeypatch):
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    with failure() as caught:
+        async with client_of("http://127.0.0.1:1", ONCE, service=service, options=options) as client:
+            await client.presign(ADDRESS)
+    assert (caught.kind, caught.code) == (ErrorKind.UNSUPPORTED, "capability")
+    assert "of-nobody" not in str(caught)
+
+
+@pytest.mark.parametrize("wrong", [{"method": "PATCH"}, {"expires_in": 0.0}, {"expires_in": 8 * 24 * 3600.0}])
+async def test_an_address_that_nobody_may_make_is_refused(wrong):
+    with failure() as caught:
+        async with client_of("http://127.0.0.1:1") as client:
+            await client.presign(ADDRESS, **wrong)
+    assert caught.kind is ErrorKind.INVALID_INPUT
