@@ -210,8 +210,10 @@ class ObjectStream:
 
     def _check(self, answer: dict[str, Any]) -> None:
         first, end, size = self._extent(answer)
+        if self._etag is not None and quoted_tag(answer.get("ETag")) != quoted_tag(self._etag):
+            raise _changed(self._address, None)  # not every service looks at the condition
         if self._opened:
-            if quoted_tag(answer.get("ETag")) != self.info.etag or size != self.info.size:
+            if size != self.info.size:
                 raise _changed(self._address, None)
             expected_end = self.end
         else:
