@@ -8,9 +8,10 @@ from typing import Final, Literal
 from quackcore_async.clients.objectstore.client import ObjectStoreClient
 from quackcore_async.clients.objectstore.names import ObjectAddress
 from quackcore_async.clients.objectstore.stream import ObjectStream
-from quackcore_async.clients.s3.checksums import Hasher, digest_file, expectation_of
+from quackcore_async.clients.s3.checksums import expectation_of
 from quackcore_async.clients.s3.objects import ObjectInfo
 from quackcore_async.clients.s3.parts import Part, parts_of
+from quackcore_async.clients.s3.running import RunningChecksum, running_checksum
 from quackcore_async.concurrency import for_each, run_briefly, run_in_thread
 from quackcore_async.errors import ConflictError, IntegrityError
 
@@ -81,42 +82,36 @@ class _Download:
         self._part_size = client.settings.part_size
         self._fd = -1
         self._done = 0
+        self._checksum: RunningChecksum | None = None
 
     async def run(self, largest: int | None) -> bool:
         await self._client.slots.acquire()
         try:
             async with self._client.stream(self._address, end=self._part_size) as first:
                 info = first.info
+                expectation = expectation_of(info)
+                self._checksum = None if expectation is None else running_checksum(expectation)
                 if info.size <= self._part_size and (largest is None or info.size <= largest):
-                    await self._run_whole(info, first)
+                    await self._write(first, last=partial(self._settle, info))
                     return True
                 if largest is not None:
                     return False
                 await run_in_thread(self._open, info)
-                await self._write(first, None)
+                await self._write(first)
         finally:
             self._client.slots.release()
         await self._write_rest(info)
-        await run_in_thread(self._settle_parts, info)
+        await run_in_thread(self._settle, info)
         return True
 
-    async def _run_whole(self, info: ObjectInfo, stream: ObjectStream) -> None:
-        expectation = expectation_of(info)
-        hasher = expectation.hasher() if expectation is not None else None
-
-        def settle() -> None:
-            self._settle(info, hasher.digest() if hasher is not None else b"")
-
-        await self._write(stream, hasher, last=settle)
-
-    def _settle_parts(self, info: ObjectInfo) -> None:
-        expectation = expectation_of(info)
-        self._settle(info, digest_file(self._fd, info.size, expectation) if expectation is not None else b"")
-
-    def _settle(self, info: ObjectInfo, digest: bytes) -> None:
+    def _settle(self, info: ObjectInfo) -> None:
         """Compare the bytes with the checksum that the service keeps, and let the file be taken."""
-        expectation = expectation_of(info)
-        if expectation is not None and digest != expectation.digest:
+        expectation, checksum = expectation_of(info), self._checksum
+        if (
+            expectation is not None
+            and checksum is not None
+            and checksum.digest(self._fd, info.size) != expectation.digest
+        ):
             raise IntegrityError(
                 f"cannot read {self._address}: the bytes that came have another {expectation.algorithm} checksum "
                 "than the service keeps; read it again",
@@ -135,7 +130,7 @@ class _Download:
                     self._address, start=part.offset, end=part.offset + part.size, if_match=info.etag
                 )
                 async with stream:
-                    await self._write(stream, None)
+                    await self._write(stream)
             finally:
                 self._client.slots.release()
 
@@ -145,9 +140,7 @@ class _Download:
         self._fd = self._begin(info)
         os.ftruncate(self._fd, info.size)
 
-    async def _write(
-        self, stream: ObjectStream, hasher: Hasher | None, last: Callable[[], object] | None = None
-    ) -> None:
+    async def _write(self, stream: ObjectStream, last: Callable[[], object] | None = None) -> None:
         """Write a stream to its place in the file, about a MiB at a time, and do `last` in the last thread."""
         offset, left = stream.start, stream.end - stream.start
         chunks: list[bytes] = []
@@ -159,7 +152,7 @@ class _Download:
             left -= len(chunk)
             if pending >= _FLUSH or not left:
                 final, last = (last, None) if not left else (None, last)
-                flush = partial(self._flush, stream.info, b"".join(chunks), offset, hasher, final)
+                flush = partial(self._flush, stream.info, b"".join(chunks), offset, final)
                 await (run_briefly(flush) if pending <= _BRIEF else run_in_thread(flush))
                 self._done += pending
                 self._progress(self._done)
@@ -171,13 +164,12 @@ class _Download:
         info: ObjectInfo,
         data: bytes,
         offset: int,
-        hasher: Hasher | None,
         last: Callable[[], object] | None,
     ) -> None:
         if self._fd < 0:
             self._open(info)
-        if hasher is not None:
-            hasher.update(data)
+        if self._checksum is not None:
+            self._checksum.feed(offset, [data])
         view = memoryview(data)
         while view:
             written = os.pwrite(self._fd, view, offset)
