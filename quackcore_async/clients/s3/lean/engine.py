@@ -29,6 +29,7 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _ERRORS_FROM: Final = 300
 _BAD_REQUEST: Final = 400
 _HASH_IN_THREAD: Final = 256 * 1024  # bytes; below, the hop takes longer than the hash
+_FITS_BUFFERS: Final = 32 * 1024  # bytes; fewer never wait for the peer to read: asyncio holds back from 64 KiB on
 _MAX_XML: Final = 64 * 1024**2
 _MAX_ERROR: Final = 1024**2
 
@@ -61,6 +62,7 @@ class LeanEngine:
         self._complete = complete
         self._raw = raw
         self._credentials = credentials
+        self._connect_timeout = connect_timeout
         self._idle_timeout = idle_timeout
         self._places: dict[str, Place | None] = {}
         self._signers: dict[str, Signer] = {}
@@ -83,10 +85,13 @@ class LeanEngine:
         if message is None or place is None:
             return await self._complete.send(operation, params, body)
         try:
-            if body is None:
+            if body is None and len(message.body) < _FITS_BUFFERS:
                 return await self._exchange(operation, message, place)
             return await within_idle_timeout(
-                lambda: self._exchange(operation, message, place), body, self._idle_timeout
+                lambda: self._exchange(operation, message, place),
+                body,
+                self._idle_timeout,
+                connect_seconds=self._connect_timeout,
             )
         except RefusedError as refused:
             sure = _is_elsewhere(refused, place)
