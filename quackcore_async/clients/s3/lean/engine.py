@@ -85,7 +85,7 @@ class LeanEngine:
         if message is None or place is None:
             return await self._complete.send(operation, params, body)
         try:
-            if body is None and len(message.body) < _FITS_BUFFERS:
+            if isinstance(message.body, bytes) and len(message.body) < _FITS_BUFFERS:
                 return await self._exchange(operation, message, place)
             return await within_idle_timeout(
                 lambda: self._exchange(operation, message, place),
