@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import aiohttp
+import anyio
 from yarl import URL
 
 from quackcore_async.clients.s3.buffers import BodyBuffer
@@ -64,6 +65,7 @@ class LeanEngine:
         self._credentials = credentials
         self._connect_timeout = connect_timeout
         self._idle_timeout = idle_timeout
+        self._finding = anyio.Lock()
         self._places: dict[str, Place | None] = {}
         self._signers: dict[str, Signer] = {}
         self.hashes_bodies = False
@@ -120,7 +122,9 @@ class LeanEngine:
 
     async def _place(self, bucket: str) -> Place | None:
         if bucket not in self._places:
-            self._set_place(bucket, await find_place(self._raw, bucket))
+            async with self._finding:  # the first requests come together, and each would ask
+                if bucket not in self._places:
+                    self._set_place(bucket, await find_place(self._raw, bucket))
         return self._places[bucket]
 
     def _set_place(self, bucket: str, place: Place | None) -> None:
