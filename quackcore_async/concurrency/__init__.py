@@ -1,5 +1,6 @@
 """Fan-out, single flight, worker threads, and clean-up that a cancellation cannot cut short."""
 
+from quackcore_async.concurrency.batches import run_briefly
 from quackcore_async.concurrency.containment import comes_from_outside, own_error
 from quackcore_async.concurrency.fanout import Source, feed, first_error, for_each
 from quackcore_async.concurrency.flight import Flight, SingleFlight
@@ -28,6 +29,7 @@ __all__ = [
     "for_each",
     "own_error",
     "protected",
+    "run_briefly",
     "run_in_daemon",
     "run_in_thread",
     "shielded",

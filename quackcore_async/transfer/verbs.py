@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from quackcore_async.concurrency import run_in_thread
+from quackcore_async.concurrency import run_briefly, run_in_thread
 from quackcore_async.errors import InvalidNameError, QuackError, RemoteNotFoundError
 from quackcore_async.results import to_quack_error
 from quackcore_async.transfer.claims import TargetClaims
@@ -127,7 +127,7 @@ class Uploads(Verb):
         return Done()
 
     async def _look_at_target(self, source: str, remote: str, overwrite: Overwrite) -> Done | None:
-        local = await run_in_thread(_stat_regular, source)
+        local = await run_briefly(partial(_stat_regular, source))
         found = await self._storage.stat(remote) if overwrite is not True else None
         if found is not None and overwrite is False:
             return EXISTS
@@ -169,9 +169,9 @@ class Downloads(Verb):
         overwrite = self._overwrite if item.overwrite is None else item.overwrite
         found = None
         if item.local is None:
-            found = await run_in_thread(partial(self._folder.prepare, path, create=not self._dry_run))
+            found = await run_briefly(partial(self._folder.prepare, path, create=not self._dry_run))
         elif overwrite is not True:
-            found = await run_in_thread(_stat_or_none, path)
+            found = await run_briefly(partial(_stat_or_none, path))
         if found is not None and overwrite is not True:
             if overwrite is False:
                 return EXISTS

@@ -64,11 +64,12 @@ class BodyBuffer:
         return view
 
     async def __aiter__(self) -> AsyncIterator[memoryview]:
-        for chunk in self._chunks():
+        for chunk in self.chunks():
             yield chunk
             self.touched()
 
-    def _chunks(self) -> Iterator[memoryview]:
+    def chunks(self) -> Iterator[memoryview]:
+        """Yield the body in views that are small enough to be written at once."""
         for start in range(0, self.size, _CHUNK):
             yield self.memory[start : min(start + _CHUNK, self.size)]
 

@@ -13,13 +13,14 @@ from quackcore_async.clients.s3.objects import ObjectInfo
 from quackcore_async.clients.s3.parts import Part, parts_of
 from quackcore_async.clients.s3.settings import MIB
 from quackcore_async.clients.s3.stream import ObjectStream
-from quackcore_async.concurrency import for_each, run_in_thread
+from quackcore_async.concurrency import for_each, run_briefly, run_in_thread
 from quackcore_async.errors import ConflictError, IntegrityError
 from quackcore_async.protocols import ProgressCallback
 
 __all__ = ["Downloaded", "download"]
 
 _FLUSH: Final = 2 * MIB  # bytes that are gathered before a thread writes them
+_BRIEF: Final = MIB // 4  # bytes whose writing is so short that it shares the way to a thread with others
 _MAX_CHUNKS: Final = 512  # under IOV_MAX, 1024 on Linux: most buffers of one vectored write
 
 Verified = Literal["full", "length"]
@@ -197,7 +198,8 @@ class _Download:
                 chunks.append(chunk)
                 pending += len(chunk)
             if pending >= _FLUSH or len(chunks) >= _MAX_CHUNKS or not more:
-                await run_in_thread(self._flush, stream.info, chunks, offset, hasher, None if more else last)
+                flush = partial(self._flush, stream.info, chunks, offset, hasher, None if more else last)
+                await (run_briefly(flush) if pending <= _BRIEF else run_in_thread(flush))
                 self._progress(pending)
                 offset += pending
                 chunks, pending = [], 0

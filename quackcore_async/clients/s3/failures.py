@@ -14,7 +14,14 @@ from quackcore_async.errors import QuackError
 from quackcore_async.results import to_quack_error
 from quackcore_async.transport import retry_after_of
 
-__all__ = ["classify", "error_from_libraries", "error_of_code", "meaning_of_class", "with_action"]
+__all__ = [
+    "classify",
+    "error_from_libraries",
+    "error_of_code",
+    "error_of_meaning",
+    "meaning_of_class",
+    "with_action",
+]
 
 
 def meaning_of_class(name: str) -> Meaning | None:
@@ -41,10 +48,14 @@ def error_of_code(code: str, message: str, action: str) -> QuackError:
     """Return the error of one item of a batch, of which an answer tells only code and message."""
     meaning = CODES.get(code) or meanings.UNAVAILABLE
     reason = f"{message.rstrip('.') or 'no reason given'} ({code or 'no code'})"
-    error = meaning.error(
+    return with_action(error_of_meaning(meaning, reason), action)
+
+
+def error_of_meaning(meaning: Meaning, reason: str) -> QuackError:
+    """Return the error of a meaning that was found without an answer of the service."""
+    return meaning.error(
         _sentence(reason, meaning), kind=meaning.kind, code=meaning.code, retryable=meaning.retryable
     )
-    return with_action(error, action)
 
 
 def with_action(error: QuackError, action: str) -> QuackError:
@@ -118,12 +129,7 @@ def _of_library(exc: Exception) -> QuackError | None:
     meaning = _by_class(exc)
     if meaning is None:
         return None
-    return meaning.error(
-        _sentence(str(exc) or type(exc).__name__, meaning),
-        kind=meaning.kind,
-        code=meaning.code,
-        retryable=meaning.retryable,
-    )
+    return error_of_meaning(meaning, str(exc) or type(exc).__name__)
 
 
 def _by_class(exc: Exception) -> Meaning | None:

@@ -4,14 +4,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
-import anyio
-import anyio.lowlevel
-
 from quackcore_async.clients.s3.buffers import BodyBuffer
 from quackcore_async.clients.s3.failures import classify, with_action
 from quackcore_async.clients.s3.session import ClientSource, OpenClient
+from quackcore_async.concurrency import LoopBinding
 from quackcore_async.errors import ConnectFailedError, ErrorKind, LifecycleError, QuackError
 from quackcore_async.retry import RetryBudget, RetryPolicy
+from quackcore_async.transport.slots import Slots
 
 __all__ = ["Requester"]
 
@@ -35,13 +34,18 @@ class Requester:
         self.transfer_retry = retry.replace(timeout=None)
         self.budget = RetryBudget()
         self._source = source
-        self._slots = anyio.Semaphore(source.settings.max_concurrency, fast_acquire=True)
-        self._loop: anyio.lowlevel.EventLoopToken | None = None
+        self._slots = Slots(source.settings.max_concurrency)
+        self._binding: LoopBinding | None = None
 
     async def open(self) -> None:
         """Open the client behind it, on this event loop."""
         await self._source.open()
-        self._loop = anyio.lowlevel.current_token()
+        self._binding = LoopBinding.current()
+
+    @property
+    def hashes_bodies(self) -> bool:
+        """Whether requests need the hash of their bodies: who fills a buffer in a thread computes it there."""
+        return self._source.current.engine.hashes_bodies
 
     async def aclose(self) -> None:
         """Close every client behind it."""
@@ -134,7 +138,7 @@ class Requester:
 
     def _usable_client(self) -> OpenClient:
         client = self._source.current
-        if anyio.lowlevel.current_token() != self._loop:
+        if self._binding is None or not self._binding.is_here():
             raise LifecycleError(
                 "this S3 client was opened on another event loop: open one on this loop", code="wrong_event_loop"
             )

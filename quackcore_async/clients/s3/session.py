@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 import anyio
 
-from quackcore_async.clients.s3.connections import drop_unsent, session_class, trust
+from quackcore_async.clients.s3.connections import session_class, trust
 from quackcore_async.clients.s3.engines import Aioboto3Engine, Engine
 from quackcore_async.clients.s3.failures import classify
 from quackcore_async.clients.s3.settings import S3Keys, S3Settings
@@ -21,8 +21,6 @@ __all__ = ["ClientSource", "OpenClient", "require_asyncio"]
 
 _DEFAULT_REGION: Final = "us-east-1"  # what S3-compatible services expect when nobody chose one
 _STREAM_CONNECTIONS: Final = 64  # beyond `max_concurrency`, for the streams that callers hold open
-_KEEPALIVE: Final = 15.0  # seconds that an idle connection is kept: S3 closes them after 20 or so
-_DNS_SECONDS: Final = 10  # seconds that an address is used for new connections
 _MODELS: Final = ("service-2", "endpoint-rule-set-1", "paginators-1", "waiters-2")
 
 
@@ -176,25 +174,14 @@ class ClientSource:
 
 async def lean_engine(complete: Engine, raw: Any, session: Any, credentials: Any, settings: S3Settings) -> Engine:  # noqa: ANN401 - aioboto3 is untyped
     """Make a lean engine that connects as the aioboto3 client does."""
-    import aiohttp
-
     from quackcore_async.clients.s3.lean.engine import LeanEngine
+    from quackcore_async.clients.s3.lean.http1 import Pool
 
     verify = settings.verify_tls
     if verify is True:
         verify = session._session.get_config_variable("ca_bundle") or True  # noqa: SLF001 - where boto3 keeps it
-    connector = aiohttp.TCPConnector(
-        ssl=await trust(verify), limit=0, keepalive_timeout=_KEEPALIVE, ttl_dns_cache=_DNS_SECONDS
-    )
-    drop_unsent(connector)
-    return LeanEngine(
-        complete,
-        raw,
-        credentials,
-        connector,
-        connect_timeout=settings.connect_timeout,
-        idle_timeout=settings.idle_timeout,
-    )
+    pool = Pool(await trust(verify), connect_timeout=settings.connect_timeout, idle_timeout=settings.idle_timeout)
+    return LeanEngine(complete, raw, credentials, pool)
 
 
 def _cannot_open(exc: Exception) -> Exception:

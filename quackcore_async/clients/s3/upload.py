@@ -17,7 +17,7 @@ from quackcore_async.clients.s3.names import S3Address, check_key
 from quackcore_async.clients.s3.parts import MAX_PART_SIZE, Part, part_size_for, parts_of, stream_part_size
 from quackcore_async.clients.s3.settings import MIB
 from quackcore_async.clients.s3.source import Source, read_into
-from quackcore_async.concurrency import first_error, for_each, run_in_thread, shielded
+from quackcore_async.concurrency import first_error, for_each, run_briefly, run_in_thread, shielded
 from quackcore_async.protocols import ProgressCallback, UploadOptions
 
 __all__ = ["upload_bytes", "upload_file", "upload_stream"]
@@ -54,7 +54,7 @@ async def upload_file(
     """
     check_key(address.key)
     try:
-        content = await run_in_thread(_open, source)
+        content = await run_briefly(partial(_open, source))
         kept = source_metadata(source.mtime_ns, source.mode)
         described, conditions = write_parameters(address.key, options, overwrite=overwrite, metadata=kept)
         if content is not None:
@@ -83,6 +83,12 @@ def _open(source: Source) -> bytes | None:
     return bytes(content)
 
 
+def _fill(source: Source, buffer: BodyBuffer, offset: int, hashes: bool) -> None:
+    read_into(source, buffer.body, offset)
+    if hashes:
+        buffer.hash()
+
+
 async def _put_file(
     client: S3Client,
     source: Source,
@@ -92,7 +98,7 @@ async def _put_file(
 ) -> Written:
     async with client.buffers.buffer(source.size) as buffer:
         buffer.size = source.size
-        await run_in_thread(read_into, source, buffer.body, 0)
+        await run_in_thread(_fill, source, buffer, 0, client.requester.hashes_bodies)
         await run_in_thread(source.check_unchanged)
         return await client.put(address, buffer, described, conditions)
 
@@ -113,7 +119,7 @@ async def _send_parts(
         nonlocal sent
         async with client.buffers.buffer(part_size) as buffer:
             buffer.size = part.size
-            await run_in_thread(read_into, source, buffer.body, part.offset)
+            await run_in_thread(_fill, source, buffer, part.offset, client.requester.hashes_bodies)
             await upload.send(part.number, buffer)
         sent += part.size
         progress(sent)

@@ -137,7 +137,17 @@ def _read_completed(root: Element) -> dict[str, Any]:
     return {"ETag": read_fields(root).get("ETag")}
 
 
+def _read_copied(root: Element) -> dict[str, Any]:
+    return {"CopyObjectResult": read_fields(root)}
+
+
+def _read_copied_part(root: Element) -> dict[str, Any]:
+    return {"CopyPartResult": read_fields(root)}
+
+
 READERS: Final[Mapping[str, Callable[[Element], dict[str, Any]]]] = {
+    "copy_object": _read_copied,
+    "upload_part_copy": _read_copied_part,
     "list_objects_v2": read_page,
     "delete_objects": read_deleted,
     "create_multipart_upload": _read_multipart,

@@ -4,14 +4,12 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
-import aiohttp
 import anyio
-from yarl import URL
 
 from quackcore_async.clients.s3.buffers import BodyBuffer
-from quackcore_async.clients.s3.connections import send_once
-from quackcore_async.clients.s3.engines import Engine, within_idle_timeout
+from quackcore_async.clients.s3.engines import Engine
 from quackcore_async.clients.s3.lean.answers import RefusedError, describe, read_answer, refusal
+from quackcore_async.clients.s3.lean.http1 import Pool, Response
 from quackcore_async.clients.s3.lean.messages import Message, message_for
 from quackcore_async.clients.s3.lean.places import Place, find_place
 from quackcore_async.clients.s3.lean.signing import EMPTY_SHA256, UNSIGNED, Keys, Signer, encode_key, encode_query
@@ -22,15 +20,15 @@ __all__ = ["LeanEngine"]
 
 _logger: Final = get_logger(__name__)
 
-_AGENT: Final = {"user-agent": "quackcore-async", "accept-encoding": "identity"}
+_UNSIGNED_LINES: Final = "user-agent: quackcore-async\r\naccept-encoding: identity\r\n"
 """Headers that are not signed: proxies change them."""
 
 _ELSEWHERE: Final = frozenset({"AuthorizationHeaderMalformed", "PermanentRedirect", "TemporaryRedirect"})
+_WITH_BODY: Final = frozenset({"PUT", "POST"})  # whose length is said also when it is 0
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _ERRORS_FROM: Final = 300
 _BAD_REQUEST: Final = 400
 _HASH_IN_THREAD: Final = 256 * 1024  # bytes; below, the hop takes longer than the hash
-_FITS_BUFFERS: Final = 32 * 1024  # bytes; fewer never wait for the peer to read: asyncio holds back from 64 KiB on
 _MAX_XML: Final = 64 * 1024**2
 _MAX_ERROR: Final = 1024**2
 
@@ -45,9 +43,7 @@ class LeanEngine:
         complete: The engine for all that is not covered.
         raw: The aioboto3 client behind it: says where a bucket is.
         credentials: botocore's credentials, which renew themselves.
-        connector: Connections; closed with the engine.
-        connect_timeout: Seconds for a connection.
-        idle_timeout: Seconds without a byte after which a request has failed.
+        pool: Connections; closed with the engine.
     """
 
     def __init__(
@@ -55,30 +51,16 @@ class LeanEngine:
         complete: Engine,
         raw: Any,  # noqa: ANN401 - an aioboto3 client is untyped
         credentials: Any,  # noqa: ANN401 - botocore is untyped
-        connector: aiohttp.TCPConnector,
-        *,
-        connect_timeout: float,
-        idle_timeout: float,
+        pool: Pool,
     ) -> None:
         self._complete = complete
         self._raw = raw
         self._credentials = credentials
-        self._connect_timeout = connect_timeout
-        self._idle_timeout = idle_timeout
         self._finding = anyio.Lock()
         self._places: dict[str, Place | None] = {}
         self._signers: dict[str, Signer] = {}
         self.hashes_bodies = False
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            timeout=aiohttp.ClientTimeout(
-                total=None, connect=connect_timeout, sock_connect=connect_timeout, sock_read=idle_timeout
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
-        )
-        send_once(self._session)
+        self._pool = pool
 
     async def send(self, operation: str, params: Mapping[str, Any], body: BodyBuffer | None) -> dict[str, Any]:
         """Send a request once."""
@@ -87,14 +69,7 @@ class LeanEngine:
         if message is None or place is None:
             return await self._complete.send(operation, params, body)
         try:
-            if isinstance(message.body, bytes) and len(message.body) < _FITS_BUFFERS:
-                return await self._exchange(operation, message, place)
-            return await within_idle_timeout(
-                lambda: self._exchange(operation, message, place),
-                body,
-                self._idle_timeout,
-                connect_seconds=self._connect_timeout,
-            )
+            return await self._exchange(operation, message, place)
         except RefusedError as refused:
             sure = _is_elsewhere(refused, place)
             if not sure and not (message.method == "HEAD" and _is_bare(refused)):
@@ -103,7 +78,7 @@ class LeanEngine:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._session.close()
+        await self._pool.aclose()
 
     async def _send_elsewhere(
         self, operation: str, params: Mapping[str, Any], body: BodyBuffer | None, place: Place, *, sure: bool
@@ -144,39 +119,33 @@ class LeanEngine:
             message.method, path, query, headers, payload_hash=payload_hash, keys=keys
         )
         body = message.body
-        if isinstance(body, BodyBuffer):
-            headers["content-length"] = str(body.size)
-        headers.update(_AGENT)
-        response = await self._session.request(
-            message.method,
-            URL(f"{place.origin}{path}?{query}" if query else place.origin + path, encoded=True),
-            headers=headers,
-            data=body or None,
-            allow_redirects=False,
-        )
+        size = body.size if isinstance(body, BodyBuffer) else len(body)
+        lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+        target = f"{path}?{query}" if query else path
+        length = f"content-length: {size}\r\n" if size or message.method in _WITH_BODY else ""
+        head = f"{message.method} {target} HTTP/1.1\r\n{lines}{_UNSIGNED_LINES}{length}\r\n".encode("ascii")
+        response = await self._pool.request(place.target, message.method, head, body)
         if operation == "get_object" and response.status < _ERRORS_FROM:
-            return {**describe(response.status, response.headers), "Body": _Body(response)}
-        return await _read(operation, message, response)
+            return {**describe(response.status, response.headers), "Body": response}
+        return await _read(operation, response)
 
 
-async def _read(operation: str, message: Message, response: aiohttp.ClientResponse) -> dict[str, Any]:
+async def _read(operation: str, response: Response) -> dict[str, Any]:
     failed = response.status >= _ERRORS_FROM
     try:
-        content = b"" if message.method == "HEAD" else await _content(response, _MAX_ERROR if failed else _MAX_XML)
+        content = await _content(response, _MAX_ERROR if failed else _MAX_XML)
     finally:
-        response.release()
+        response.close()
     if failed:
         raise refusal(response.status, response.headers, content)
     return read_answer(operation, response.status, response.headers, content)
 
 
-async def _content(response: aiohttp.ClientResponse, limit: int) -> bytes:
+async def _content(response: Response, limit: int) -> bytes:
     """Read a body, up to a limit that no answer of a sane service comes near; what is more is left."""
-    first = await response.content.readany()
-    if not first or response.content.at_eof():
-        return first
+    first = await response.read()
     content = bytearray(first)
-    while len(content) < limit and (piece := await response.content.readany()):
+    while len(content) < limit and (piece := await response.read()):
         content += piece
     return bytes(content)
 
@@ -209,20 +178,3 @@ def _is_elsewhere(refused: RefusedError, place: Place) -> bool:
 def _is_bare(refused: RefusedError) -> bool:
     """Tell whether an answer may mean another region: a HEAD is told so by a 400 without a word."""
     return bool(refused.response["Error"]["Code"] == str(_BAD_REQUEST))
-
-
-class _Body:
-    """The body of an object, as aiobotocore's `StreamingBody` gives it."""
-
-    __slots__ = ("_response",)
-
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self._response = response
-
-    async def read(self, amount: int) -> bytes:
-        """Return what came next, at most `amount` bytes; nothing at the end."""
-        return await self._response.content.read(amount)
-
-    def close(self) -> None:
-        """Let go of the connection, which is used again if all was read."""
-        self._response.close()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from quackcore_async.clients.s3.buffers import BodyBuffer
+from quackcore_async.clients.s3.lean.signing import encode_key
 from quackcore_async.clients.s3.lean.xml import completion, deletion, fits_xml
 
 __all__ = ["MESSAGES", "Message", "message_for"]
@@ -25,6 +26,10 @@ _READ_HEADERS: Final = {"ChecksumMode": "x-amz-checksum-mode", "IfMatch": "if-ma
 _CONDITIONS: Final = {"IfMatch": "if-match", "IfNoneMatch": "if-none-match"}
 _PART: Final = {"PartNumber", "ETag"}
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
+_SOURCE_HEADERS: Final = {
+    "CopySourceIfMatch": "x-amz-copy-source-if-match",
+    "CopySourceRange": "x-amz-copy-source-range",
+}
 _XML: Final = {"content-type": "application/xml"}
 
 
@@ -134,6 +139,14 @@ def _complete(message: Message, params: dict[str, Any]) -> bool:
     return True
 
 
+def _copy(message: Message, params: dict[str, Any]) -> bool:
+    source = params.pop("CopySource")
+    if not isinstance(source, dict) or source.keys() != {"Bucket", "Key"} or ":" in source["Bucket"]:
+        return False
+    message.headers["x-amz-copy-source"] = encode_key(f"{source['Bucket']}/{source['Key']}")
+    return True
+
+
 def _delete_batch(message: Message, params: dict[str, Any]) -> bool:
     request = params.pop("Delete")
     keys = [entry["Key"] for entry in request["Objects"]]
@@ -153,6 +166,10 @@ MESSAGES: Final = {
     "put_object": _Shape("PUT", {**_WRITE_HEADERS, **_CONDITIONS}, fill=_put),
     "get_object": _Shape("GET", _READ_HEADERS, {"VersionId": "versionId"}),
     "head_object": _Shape("HEAD", _READ_HEADERS, {"VersionId": "versionId"}),
+    "copy_object": _Shape("PUT", {**_CONDITIONS, **_SOURCE_HEADERS}, fill=_copy),
+    "upload_part_copy": _Shape(
+        "PUT", _SOURCE_HEADERS, {"UploadId": "uploadId", "PartNumber": "partNumber"}, fill=_copy
+    ),
     "delete_object": _Shape("DELETE", {"IfMatch": "if-match"}, {"VersionId": "versionId"}),
     "delete_objects": _Shape("POST", fixed={"delete": ""}, fill=_delete_batch),
     "list_objects_v2": _Shape(

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from quackcore_async.clients.s3.lean.http1 import Origin
+
 __all__ = ["Place", "find_place"]
 
 _EVENT: Final = "before-send.s3.HeadObject"
@@ -23,6 +25,7 @@ class Place:
         path: What stands before a key, with a `/` at its end.
         region: Region of the signature.
         secure: Whether it is reached over TLS.
+        target: Where connections go.
     """
 
     origin: str
@@ -30,6 +33,7 @@ class Place:
     path: str
     region: str
     secure: bool
+    target: Origin
 
 
 async def find_place(raw: Any, bucket: str) -> Place | None:  # noqa: ANN401 - an aioboto3 client is untyped
@@ -58,7 +62,8 @@ async def find_place(raw: Any, bucket: str) -> Place | None:  # noqa: ANN401 - a
         return None
     secure = parts.scheme == "https"
     host = parts.netloc.rpartition("@")[2].lower().removesuffix(":443" if secure else ":80")
-    return Place(f"{parts.scheme}://{host}", host, parts.path.removesuffix(key), scope[-3], secure)
+    target = Origin(parts.hostname or "", parts.port or (443 if secure else 80), secure)
+    return Place(f"{parts.scheme}://{host}", host, parts.path.removesuffix(key), scope[-3], secure, target)
 
 
 class _StoppedError(Exception):

@@ -1,6 +1,7 @@
 """What the tests of the lean engine share."""
 
-import aiohttp
+import socket
+
 import pytest
 
 
@@ -10,17 +11,9 @@ def engine_of(client):
 
 
 @pytest.fixture
-def resolve_to_loopback():
-    """Return what lets every host name of a client be this machine: `bucket.localhost` is no name everywhere."""
-
-    class Loopback(aiohttp.abc.AbstractResolver):
-        async def resolve(self, host, port=0, family=0):
-            return [{"hostname": host, "host": "127.0.0.1", "port": port, "family": 2, "proto": 0, "flags": 0}]
-
-        async def close(self):
-            pass
-
-    def resolve(client):
-        engine_of(client)._session.connector._resolver = Loopback()
-
-    return resolve
+def resolve_to_loopback(monkeypatch):
+    """Let every host name be this machine: `bucket.localhost` is no name everywhere."""
+    look_up = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda _host, *args, **options: look_up("127.0.0.1", *args, **options)
+    )

@@ -1,0 +1,446 @@
+"""HTTP/1.1 as bulk transfer needs it: a pool of connections, and one request at a time on each.
+
+Nothing here knows S3. It speaks RFC 9112 over asyncio's transports, refuses what it does not understand, and never
+sends on a connection whose last answer was not read to its end.
+"""
+
+import asyncio  # noqa: TID251 - the engine runs on asyncio, as aioboto3 does
+import errno
+import socket
+import ssl
+from collections import deque
+from collections.abc import Mapping
+from typing import Final, NamedTuple, cast
+
+import anyio
+import anyio.lowlevel
+from aiohappyeyeballs import start_connection
+
+from quackcore_async.clients.s3 import meanings
+from quackcore_async.clients.s3.buffers import BodyBuffer
+from quackcore_async.clients.s3.failures import error_of_meaning
+from quackcore_async.clients.s3.lean.framing import Body, Head, MalformedError, body_for, parse_head
+from quackcore_async.errors import QuackError
+from quackcore_async.results import to_quack_error
+
+__all__ = ["Origin", "Pool", "Response"]
+
+_MAX_HEAD: Final = 64 * 1024
+"""Longest head of an answer."""
+
+_HIGH: Final = 1024**2  # bytes that wait to be read before the socket is left alone
+_LOW: Final = _HIGH // 4
+_FINAL: Final = 200  # statuses below are interim answers: RFC 9110 section 15.2
+_SWITCHING: Final = 101
+_KEEPALIVE: Final = 15.0  # seconds that an idle connection is kept: S3 closes them after 20 or so
+_HAPPY_EYEBALLS: Final = 0.25  # seconds: RFC 8305 section 5
+_OUT_OF_FILES: Final = frozenset({errno.EMFILE, errno.ENFILE})
+
+
+class Origin(NamedTuple):
+    """Where connections go."""
+
+    host: str
+    port: int
+    secure: bool
+
+
+class Pool:
+    """The connections of one client; as many as there are requests at a time.
+
+    Args:
+        context: For TLS.
+        connect_timeout: Seconds for a connection, the look-up of its name and TLS included.
+        idle_timeout: Seconds without a byte after which a request has failed.
+    """
+
+    def __init__(self, context: ssl.SSLContext, *, connect_timeout: float, idle_timeout: float) -> None:
+        self._context = context
+        self._connect_timeout = connect_timeout
+        self._idle_timeout = idle_timeout
+        self._idle: dict[Origin, deque[_Connection]] = {}
+        self._all: set[_Connection] = set()
+        self._closed = False
+
+    async def request(self, origin: Origin, method: str, head: bytes, body: bytes | BodyBuffer) -> "Response":
+        """Send a request and return its answer with the body unread.
+
+        It is sent once: a connection that breaks may have brought it to the service all the same.
+
+        Args:
+            origin: Where to.
+            method: HTTP method, which `head` begins with.
+            head: Request line and headers, with the empty line at the end.
+            body: What follows.
+
+        Raises:
+            ConnectFailedError: if there is no connection: nothing was sent.
+            QuackError: if there is no answer.
+        """
+        connection = self._take(origin) or await self._connect(origin)
+        return await connection.exchange(method, head, body)
+
+    async def aclose(self) -> None:
+        """Close all connections, those in use too."""
+        self._closed = True
+        self._idle.clear()
+        for connection in list(self._all):
+            connection.abort()
+        await anyio.lowlevel.checkpoint()  # transports tell the end of a connection in the next turn of the loop
+
+    def keep(self, connection: "_Connection") -> None:
+        """Keep a connection for the next request, and part with one that nobody has needed for long."""
+        idle = self._idle.setdefault(connection.origin, deque())
+        idle.append(connection)
+        if connection.idle_since - idle[0].idle_since > _KEEPALIVE:
+            idle.popleft().abort()
+
+    def forget(self, connection: "_Connection") -> None:
+        """Forget a connection that is lost."""
+        self._all.discard(connection)
+        idle = self._idle.get(connection.origin)
+        if idle and connection in idle:
+            idle.remove(connection)
+
+    def _take(self, origin: Origin) -> "_Connection | None":
+        idle = self._idle.get(origin)
+        while idle:
+            connection = idle.pop()
+            if connection.loop.time() - connection.idle_since < _KEEPALIVE and not connection.is_closing():
+                return connection
+            connection.abort()
+        return None
+
+    async def _connect(self, origin: Origin) -> "_Connection":
+        loop = asyncio.get_running_loop()
+        made: list[_Connection] = []
+
+        def make() -> _Connection:
+            made.append(_Connection(self, origin, loop, self._idle_timeout))
+            self._all.add(made[-1])
+            return made[-1]
+
+        try:
+            with anyio.fail_after(self._connect_timeout):
+                found = await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
+                sock = await start_connection(found, happy_eyeballs_delay=_HAPPY_EYEBALLS, loop=loop)
+                try:
+                    await loop.create_connection(
+                        make,
+                        sock=sock,
+                        ssl=self._context if origin.secure else None,
+                        server_hostname=origin.host if origin.secure else None,
+                    )
+                except BaseException:
+                    sock.close()
+                    raise
+        except OSError as exc:  # TimeoutError and SSLError are such
+            _drop(made)
+            raise _not_connected(exc, origin, self._connect_timeout) from exc
+        except BaseException:
+            _drop(made)
+            raise
+        if self._closed:
+            _drop(made)
+            raise error_of_meaning(meanings.RESET, "the client was closed")
+        return made[-1]
+
+
+class Response:
+    """The answer to a request, its body still to be read.
+
+    Attributes:
+        status: HTTP status.
+        headers: Values by lower-case name; of those that came several times, joined.
+    """
+
+    __slots__ = ("_connection", "headers", "status")
+
+    def __init__(self, head: Head, connection: "_Connection | None") -> None:
+        self.status = head.status
+        self.headers: Mapping[str, str] = head.headers
+        self._connection = connection  # None once the body is read: the connection serves others then
+
+    async def read(self, amount: int = _HIGH) -> bytes:
+        """Return what came next, at most `amount` bytes; nothing at the end.
+
+        Raises:
+            QuackError: if the connection breaks, or the body ends early.
+        """
+        connection = self._connection
+        if connection is None:
+            return b""
+        data = await connection.read(amount)
+        if connection.is_read():
+            self._connection = None
+            connection.finish()
+        return data
+
+    def close(self) -> None:
+        """Let go of the connection; one whose answer was not read to its end is not used again."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.abort()
+
+
+class _Connection(asyncio.Protocol):
+    """One connection, which carries one request at a time.
+
+    Attributes:
+        origin: Where it goes.
+        loop: Its event loop.
+        idle_since: When its last answer was read, by the clock of the loop.
+    """
+
+    def __init__(self, pool: Pool, origin: Origin, loop: asyncio.AbstractEventLoop, idle_timeout: float) -> None:
+        self.origin = origin
+        self.loop = loop
+        self.idle_since = 0.0
+        self._pool = pool
+        self._idle_timeout = idle_timeout
+        self._transport: asyncio.Transport | None = None
+        self._method = ""  # of the request under way
+        self._beginning = b""  # of a head that is not complete
+        self._head: Head | None = None
+        self._body: Body | None = None
+        self._pieces: deque[bytes] = deque()
+        self._buffered = 0
+        self._paused = False
+        self._whole = False  # whether the request was sent to its end
+        self._error: QuackError | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._writable: asyncio.Future[None] | None = None
+        self._deadline = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    # What the pool and the response ask for
+
+    async def exchange(self, method: str, head: bytes, body: bytes | BodyBuffer) -> Response:
+        """Send a request and wait for the head of its answer."""
+        self._method, self._head, self._body = method, None, None
+        self._whole = False
+        try:
+            self._touch()
+            await self._send(head, body)
+            while self._head is None:
+                await self._wait()
+        except BaseException:
+            self.abort()
+            raise
+        response = Response(self._head, self)
+        if self.is_read():
+            response = Response(self._head, None)
+            self.finish()
+        return response
+
+    async def read(self, amount: int) -> bytes:
+        """Return what came next of the body, at most `amount` bytes; nothing at its end."""
+        while not self._pieces:
+            if self.is_read():
+                return b""
+            await self._wait()
+        piece = self._pieces.popleft()
+        if len(piece) > amount:
+            self._pieces.appendleft(piece[amount:])
+            piece = piece[:amount]
+        self._buffered -= len(piece)
+        if self._paused and self._buffered <= _LOW and self._transport is not None:
+            self._paused = False
+            self._touch()
+            self._transport.resume_reading()
+        return piece
+
+    def is_read(self) -> bool:
+        """Tell whether the answer was read to its end."""
+        return self._body is not None and self._body.ended and not self._pieces
+
+    def finish(self) -> None:
+        """Be free for the next request, if this one left everything in order."""
+        self._method = ""
+        orderly = self._head is not None and self._head.persists and self._whole and self._error is None
+        if orderly and self._body is not None and not self._body.surplus and not self.is_closing():
+            self.idle_since = self.loop.time()
+            self._pool.keep(self)
+        else:
+            self.abort()
+
+    def is_closing(self) -> bool:
+        """Tell whether it is of no use any more."""
+        return self._transport is None or self._transport.is_closing()
+
+    def abort(self) -> None:
+        """Close it at once: what is unsent is dropped, so that nobody waits for a peer that reads nothing."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # Sending
+
+    async def _send(self, head: bytes, body: bytes | BodyBuffer) -> None:
+        transport = self._transport
+        if transport is None or self._error is not None:
+            raise self._error or _reset()
+        if not isinstance(body, BodyBuffer):
+            transport.write(head + body if body else head)
+            self._whole = True
+            return
+        transport.write(head)
+        for chunk in body.chunks():
+            if self._head is not None:  # the service has made up its mind: what is left is of no use to it
+                return
+            if self._error is not None:
+                raise self._error
+            transport.write(chunk)
+            if self._writable is not None:
+                await self._writable
+            self._touch()
+        self._whole = True
+
+    def pause_writing(self) -> None:
+        """Called when the peer takes too little."""
+        self._writable = self.loop.create_future()
+
+    def resume_writing(self) -> None:
+        """Called when the peer has taken enough."""
+        writable, self._writable = self._writable, None
+        if writable is not None and not writable.done():
+            writable.set_result(None)
+
+    # Receiving
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called when it is connected."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Called with what came."""
+        self._touch()
+        try:
+            if self._body is None:
+                data = self._take_head(data)
+            if data and self._body is not None:
+                self._take_body(self._body, data)
+        except MalformedError as exc:
+            self._fail(error_of_meaning(meanings.PROTOCOL, str(exc)))
+        self._wake()
+
+    def _take_head(self, data: bytes) -> bytes:
+        """Take the head of the answer, and return what follows it."""
+        if not self._method:
+            raise MalformedError("the service answers without being asked")
+        data = self._beginning + data
+        self._beginning = b""
+        while (end := data.find(b"\r\n\r\n")) >= 0:
+            head = parse_head(data[:end])
+            data = data[end + 4 :]
+            if head.status >= _FINAL:
+                self._head, self._body = head, body_for(self._method, head)
+                return data
+            if head.status == _SWITCHING:
+                raise MalformedError("the service wants to speak something else")
+        if len(data) > _MAX_HEAD:
+            raise MalformedError(f"the head of the answer is longer than {_MAX_HEAD} bytes")
+        self._beginning = data
+        return b""
+
+    def _take_body(self, body: Body, data: bytes) -> None:
+        for piece in body.feed(data):
+            self._pieces.append(piece)
+            self._buffered += len(piece)
+        if self._buffered > _HIGH and not self._paused and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Called when it is closed, by whomever."""
+        self._transport = None
+        self._pool.forget(self)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._body is not None and exc is None:
+            self._body.close()
+        if self._body is None:
+            self._error = self._error or _reset(exc)
+        elif not self._body.ended:
+            self._error = self._error or error_of_meaning(
+                meanings.TRUNCATED, f"the connection broke in the answer{_told(exc)}"
+            )
+        self._wake()
+        self.resume_writing()
+
+    # Waiting
+
+    async def _wait(self) -> None:
+        """Wait until something happens.
+
+        Raises:
+            QuackError: if the connection is of no use any more.
+        """
+        if self._error is not None:
+            raise self._error
+        self._waiter = self.loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _fail(self, error: QuackError) -> None:
+        self._error = self._error or error
+        self.abort()
+        self._wake()
+        self.resume_writing()
+
+    def _touch(self) -> None:
+        """Let the idle time begin anew; one timer serves many requests."""
+        self._deadline = self.loop.time() + self._idle_timeout
+        if self._timer is None:
+            self._timer = self.loop.call_later(self._idle_timeout, self._look_at_the_clock)
+
+    def _look_at_the_clock(self) -> None:
+        self._timer = None
+        if not self._method:
+            return
+        left = self._deadline - self.loop.time()
+        if left <= 0 and not self._pieces:  # what came and is not read is the reader's time, not the service's
+            self._fail(
+                error_of_meaning(
+                    meanings.IDLE,
+                    f"no byte went through for {self._idle_timeout:g} seconds; check the network",
+                )
+            )
+            return
+        self._timer = self.loop.call_later(left if left > 0 else self._idle_timeout, self._look_at_the_clock)
+
+
+def _drop(connections: list[_Connection]) -> None:
+    for connection in connections:
+        connection.abort()
+        connection._pool.forget(connection)  # noqa: SLF001 - one that was never connected is not told of its end
+
+
+def _reset(exc: Exception | None = None) -> QuackError:
+    error = error_of_meaning(meanings.RESET, f"the connection broke before the answer came{_told(exc)}")
+    error.__cause__ = exc
+    return error
+
+
+def _told(exc: Exception | None) -> str:
+    return f": {exc}" if exc is not None else ""
+
+
+def _not_connected(exc: OSError, origin: Origin, seconds: float) -> QuackError:
+    if exc.errno in _OUT_OF_FILES:
+        return to_quack_error(exc)
+    place = f"{origin.host}:{origin.port}"
+    if isinstance(exc, ssl.SSLError):
+        return error_of_meaning(meanings.TLS, f"no TLS with {place}: {exc}")
+    if isinstance(exc, socket.gaierror):
+        meaning = meanings.DNS if exc.errno == socket.EAI_AGAIN else meanings.NO_SUCH_HOST
+        return error_of_meaning(meaning, f"the host {origin.host} cannot be found: {exc}")
+    if isinstance(exc, TimeoutError):
+        return error_of_meaning(meanings.CONNECT_TIMEOUT, f"no connection to {place} within {seconds:g} seconds")
+    return error_of_meaning(meanings.CONNECT, f"no connection to {place}: {exc}")

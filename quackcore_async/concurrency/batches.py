@@ -1,0 +1,146 @@
+"""Short pieces of blocking work that share the way to a worker thread."""
+
+from collections import deque
+from collections.abc import Callable
+from time import monotonic
+from typing import Any, Final, Generic, TypeVar, cast
+
+import anyio
+import anyio.lowlevel
+
+from quackcore_async.concurrency.threads import run_in_thread
+
+__all__ = ["run_briefly"]
+
+T = TypeVar("T")
+
+_MOST: Final = 32
+"""Pieces that go in one hop at most."""
+
+_SLOW: Final = 0.005
+"""Seconds after which a hop is slow: what comes then gets a thread of its own, as slow disks serve several."""
+
+
+class _Piece(Generic[T]):
+    """One call, and what came of it."""
+
+    __slots__ = ("error", "event", "function", "is_done", "leads", "outcome", "travels")
+
+    def __init__(self, function: Callable[[], T]) -> None:
+        self.function = function
+        self.event: anyio.Event | None = None
+        self.outcome: T | None = None
+        self.error: BaseException | None = None
+        self.travels = False
+        self.leads = False
+        self.is_done = False
+
+    def run(self) -> None:
+        try:
+            self.outcome = self.function()
+        except BaseException as exc:  # noqa: BLE001 - raised where it is waited for
+            self.error = exc
+        self.is_done = True
+
+    def result(self) -> T:
+        if self.error is not None:
+            raise self.error
+        return cast("T", self.outcome)
+
+
+class _Hops:
+    """The hops of one event loop: who is on the way, and who waits for the next one."""
+
+    __slots__ = ("leaders", "started", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting: deque[_Piece[Any]] = deque()
+        self.leaders = 0
+        self.started = 0.0
+
+    def may_lead(self) -> bool:
+        return not self.leaders or monotonic() - self.started > _SLOW
+
+    async def lead(self, own: _Piece[Any]) -> None:
+        """Take along who waits, and see to it that somebody leads those who came meanwhile."""
+        batch = [own]
+        while self.waiting and len(batch) < _MOST:
+            batch.append(self.waiting.popleft())
+        for piece in batch:
+            piece.travels = True
+        self.started = monotonic()
+        try:
+            await run_in_thread(_run_all, batch)
+        finally:
+            left_behind = [piece for piece in batch if not piece.is_done and piece is not own]
+            for piece in left_behind:  # this task was cancelled before the thread began
+                piece.travels = False
+            self.waiting.extendleft(reversed(left_behind))
+            for piece in batch:
+                if piece.is_done and piece.event is not None:
+                    piece.event.set()
+            self.pass_on()
+
+    def pass_on(self) -> None:
+        """Let the first of those who wait lead the next hop."""
+        if not self.waiting:
+            self.leaders -= 1
+            return
+        following = self.waiting.popleft()
+        following.leads = True
+        if following.event is not None:
+            following.event.set()
+
+    def _leave(self, piece: _Piece[Any]) -> None:
+        """Go away without having been taken along."""
+        if piece.leads:
+            self.pass_on()
+        elif piece in self.waiting:
+            self.waiting.remove(piece)
+
+    async def ride(self, piece: _Piece[Any]) -> None:
+        """Wait until somebody took it along, or it is its turn to lead."""
+        piece.event = event = anyio.Event()
+        self.waiting.append(piece)
+        try:
+            await event.wait()
+        except BaseException:
+            if piece.travels and not piece.is_done:
+                with anyio.CancelScope(shield=True):
+                    await event.wait()
+            if not piece.is_done:
+                self._leave(piece)
+            raise
+        if piece.leads and not piece.is_done:
+            await self.lead(piece)
+
+
+_hops: anyio.lowlevel.RunVar[_Hops] = anyio.lowlevel.RunVar("quackcore_async_hops")
+
+
+async def run_briefly(function: Callable[[], T]) -> T:
+    """Run a short blocking function in a worker thread, together with others that come at the same time.
+
+    For thousands of small pieces of file work: the way to a thread and back costs more than to read a small file.
+    As with `run_in_thread`, a cancellation waits for the end of what has begun, and what the function returned is
+    lost then: let it hold what it opens in an object of the caller's. Context variables are another caller's.
+
+    Args:
+        function: What to run; it takes milliseconds at most on a disk that is well.
+    """
+    hops = _hops.get(None)
+    if hops is None:
+        hops = _Hops()
+        _hops.set(hops)
+    piece = _Piece(function)
+    if hops.may_lead():
+        hops.leaders += 1
+        await hops.lead(piece)
+    else:
+        await hops.ride(piece)
+    return piece.result()
+
+
+def _run_all(batch: list[_Piece[Any]]) -> None:
+    for piece in batch:
+        piece.run()
