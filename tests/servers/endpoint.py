@@ -1,7 +1,7 @@
 """Where a test's S3 service is and how to log in there."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from quackcore_async.clients.s3 import S3Address, S3Keys, S3Settings
 from quackcore_async.redaction import Secret
@@ -10,6 +10,9 @@ from quackcore_async.redaction import Secret
 @dataclass(frozen=True)
 class S3Endpoint:
     """A running S3 service, and a bucket in it that belongs to one test."""
+
+    engine: ClassVar[str] = "auto"
+    """What sends the requests of clients with these settings, unless they say so themselves."""
 
     url: str
     access_key_id: str = "AKIDEXAMPLE1"
@@ -24,7 +27,8 @@ class S3Endpoint:
 
     def settings(self, **changes: Any) -> S3Settings:
         keys = S3Keys(self.access_key_id, Secret(self.secret_access_key))
-        return S3Settings(**{"region": "us-east-1", "endpoint_url": self.url, "keys": keys, **changes})
+        own = {"region": "us-east-1", "endpoint_url": self.url, "keys": keys, "engine": self.engine}
+        return S3Settings(**{**own, **changes})
 
     def environ(self) -> dict[str, str]:
         return {

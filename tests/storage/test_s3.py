@@ -44,8 +44,10 @@ REWRITTEN_BY_SEAWEED = {
     [check for check in STORAGE_CHECKS if check.__name__ not in REWRITTEN_BY_SEAWEED],
     ids=lambda check: check.__name__,
 )
-async def test_conforms_on_seaweedfs(s3, check, folder):
-    await check(s3, folder)
+@pytest.mark.parametrize("engine", ["lean", "aioboto3"])
+async def test_conforms_on_seaweedfs(seaweed, check, folder, engine):
+    async with S3Storage(config=config_of(seaweed, engine=engine)) as storage:
+        await check(storage, folder)
 
 
 @pytest.mark.parametrize("check", STORAGE_CHECKS, ids=lambda check: check.__name__)

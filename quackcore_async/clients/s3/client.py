@@ -188,6 +188,10 @@ class S3Client:
             {**_place(address), "UploadId": upload_id, "PartNumber": number},
             body=data,
         )
+        if not answer.get("ETag"):
+            raise IntegrityError(
+                f"cannot upload part {number} of {address}: the answer names no entity tag", code="protocol"
+            )
         return UploadedPart(number, str(answer["ETag"]), data.size)
 
     async def copy_part(

@@ -68,13 +68,21 @@ class Aioboto3Engine:
         """Do nothing: the client is closed by who opened it."""
 
 
-async def within_idle_timeout(function: Callable[[], Awaitable[T]], body: BodyBuffer | None, seconds: float) -> T:
+async def within_idle_timeout(
+    function: Callable[[], Awaitable[T]], body: BodyBuffer | None, seconds: float, *, connect_seconds: float = 0.0
+) -> T:
     """Await an answer: aiohttp bounds neither a name look-up nor sending to a peer that reads nothing.
 
+    Args:
+        function: Sends the request.
+        body: Tells when a chunk of it was taken.
+        seconds: Seconds after which it has failed, from the last chunk on.
+        connect_seconds: Seconds more before the first chunk, in which a connection is made.
+
     Raises:
-        TimedOutError: with code `idle`, if it takes longer since the last chunk of the body was taken.
+        TimedOutError: with code `idle`, if it takes longer.
     """
-    with anyio.CancelScope(deadline=anyio.current_time() + seconds) as scope:
+    with anyio.CancelScope(deadline=anyio.current_time() + connect_seconds + seconds) as scope:
         if body is not None:
             body.touched = lambda: _extend(scope, seconds)
         return await function()

@@ -234,6 +234,12 @@ class ObjectStream:
         """Return first byte, byte after the last, and size of the object, as the answer states them."""
         stated = answer.get("ContentRange")
         if stated is None:
+            if "ContentLength" not in answer:
+                raise IntegrityError(
+                    f"cannot read {self._address}: the answer does not say how long it is, so nobody could tell "
+                    "whether it came whole",
+                    code="protocol",
+                )
             length = int(answer["ContentLength"])
             return 0, length, length
         match = _CONTENT_RANGE.fullmatch(stated)

@@ -7,6 +7,23 @@ import pytest
 
 from quackcore_async.clients.s3 import S3Client
 from quackcore_async.retry import RetryPolicy
+from tests.servers.endpoint import S3Endpoint
+
+BOTH_ENGINES = {"test_faults", "test_transfers"}
+
+
+def pytest_generate_tests(metafunc):
+    """Run what a request can meet over both engines."""
+    if metafunc.module.__name__.rpartition(".")[2] in BOTH_ENGINES and "anyio_backend" in metafunc.fixturenames:
+        metafunc.fixturenames.append("engine")
+        metafunc.parametrize("engine", ["lean", "aioboto3"], indirect=True)
+
+
+@pytest.fixture
+def engine(request, monkeypatch):
+    """Have the clients of a test send by this engine."""
+    monkeypatch.setattr(S3Endpoint, "engine", request.param)
+    return request.param
 
 
 @pytest.fixture

@@ -38,6 +38,9 @@ _HEADERS: Final = {
     "x-amz-version-id": "VersionId",
 }
 _META: Final = "x-amz-meta-"
+_ROOTS: Final = ("Result", "Response")
+"""How the names of answers end: not every service takes those of AWS."""
+
 _HTML: Final = "text/html"
 
 
@@ -92,7 +95,7 @@ def read_answer(operation: str, status: int, headers: Mapping[str, str], body: b
     error = error_of(root)
     if error is not None:
         raise RefusedError(_told(error, 500, headers))
-    if not name_of(root).endswith("Result"):
+    if not name_of(root).endswith(_ROOTS):
         raise broken(f"the answer is a document {name_of(root)[:100]}")
     try:
         answer.update(reader(root))
@@ -118,7 +121,7 @@ def _told(error: Mapping[str, str], status: int, headers: Mapping[str, str]) -> 
         "ResponseMetadata": {
             "HTTPStatusCode": status,
             "HTTPHeaders": headers,
-            "RequestId": headers.get("x-amz-request-id"),
+            "RequestId": headers.get("x-amz-request-id") or error.get("RequestId"),
         },
     }
 

@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
+import anyio
+
 from quackcore_async.clients.s3.buffers import BodyBuffer
 from quackcore_async.clients.s3.engines import Engine
 from quackcore_async.clients.s3.lean.answers import RefusedError, describe, read_answer, refusal
@@ -54,6 +56,7 @@ class LeanEngine:
         self._complete = complete
         self._raw = raw
         self._credentials = credentials
+        self._finding = anyio.Lock()
         self._places: dict[str, Place | None] = {}
         self._signers: dict[str, Signer] = {}
         self.hashes_bodies = False
@@ -94,7 +97,9 @@ class LeanEngine:
 
     async def _place(self, bucket: str) -> Place | None:
         if bucket not in self._places:
-            self._set_place(bucket, await find_place(self._raw, bucket))
+            async with self._finding:  # the first requests come together, and each would ask
+                if bucket not in self._places:
+                    self._set_place(bucket, await find_place(self._raw, bucket))
         return self._places[bucket]
 
     def _set_place(self, bucket: str, place: Place | None) -> None:

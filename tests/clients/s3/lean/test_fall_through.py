@@ -1,5 +1,7 @@
 """What the lean engine leaves to aioboto3, and how a bucket in another region is found."""
 
+import contextlib
+
 import pytest
 
 from quackcore_async.clients.s3 import S3Client, copy_object, upload_bytes
@@ -252,3 +254,34 @@ async def test_payload_signing_that_was_chosen_is_left_to_aioboto3(seaweed, monk
     async with S3Client(seaweed.settings()) as client:
         assert type(engine_of(client)).__name__ == "Aioboto3Engine"
         await upload_bytes(client, b"1", seaweed.address("key"))
+
+
+INJECTION = "a\r\nx-amz-acl: public-read\r\n\r\nDELETE /bucket/other HTTP/1.1\r\n"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        UploadOptions(metadata={"name": INJECTION}),
+        UploadOptions(metadata={INJECTION: "value"}),
+        UploadOptions(content_type=INJECTION),
+        UploadOptions(cache_control=INJECTION),
+        UploadOptions(content_disposition=INJECTION),
+        UploadOptions(if_match=INJECTION),
+        UploadOptions(storage_class=INJECTION),
+        UploadOptions(kms_key_id=INJECTION),
+    ],
+)
+async def test_no_value_becomes_a_header_or_a_request_of_its_own(scripted_s3, scripted, options):
+    with contextlib.suppress(QuackError):
+        await upload_bytes(scripted, b"1", scripted_s3.endpoint.address("key"), options=options)
+    assert all("x-amz-acl" not in request.headers for request in scripted_s3.requests)
+    assert {request.method for request in scripted_s3.requests} <= {"PUT"}
+
+
+async def test_no_key_prefix_or_token_becomes_a_header_or_a_request_of_its_own(scripted_s3, scripted):
+    scripted_s3.script = lambda request: Answer(body=b"<ListBucketResult/>") if request.method == "GET" else None
+    await upload_bytes(scripted, b"1", scripted_s3.endpoint.address(INJECTION))
+    await scripted.list_page("scripted", INJECTION, delimiter=INJECTION, token=INJECTION)
+    assert [request.method for request in scripted_s3.requests] == ["PUT", "GET"]
+    assert list(scripted_s3.objects) == [INJECTION]

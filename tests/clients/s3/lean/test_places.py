@@ -2,6 +2,7 @@
 
 import aioboto3
 import aiobotocore.session
+import anyio
 import pytest
 from aiobotocore.config import AioConfig
 from botocore.exceptions import EndpointResolutionError
@@ -157,3 +158,17 @@ async def test_a_bucket_is_reached_by_its_virtual_host(seaweed, resolve_to_loopb
         assert len((await client.list_page(seaweed.bucket)).objects) == 3
         assert await client.delete_batch(seaweed.bucket, ["key"]) == []
         assert (await client.list_page(seaweed.bucket, "key")).objects == []
+
+
+async def test_the_first_requests_ask_for_the_place_once(scripted_s3, scripted, monkeypatch):
+    asked = []
+
+    async def find(raw, bucket):
+        asked.append(bucket)
+        return await find_place(raw, bucket)
+
+    monkeypatch.setattr("quackcore_async.clients.s3.lean.engine.find_place", find)
+    async with anyio.create_task_group() as group:
+        for number in range(20):
+            group.start_soon(scripted.delete, scripted_s3.endpoint.address(f"key{number}"))
+    assert asked == ["scripted"]
