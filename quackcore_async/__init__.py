@@ -36,7 +36,16 @@ if TYPE_CHECKING:
     from quackcore_async.results import AuthResult, ConfigResult, ErrorInfo, IntegrationResult
     from quackcore_async.retry import RetryPolicy
     from quackcore_async.service import BaseIntegrationService
-    from quackcore_async.storage import LocalStorage, MemoryStorage, S3Config, S3Storage
+    from quackcore_async.storage import (
+        AzureConfig,
+        AzureStorage,
+        GCSConfig,
+        GCSStorage,
+        LocalStorage,
+        MemoryStorage,
+        S3Config,
+        S3Storage,
+    )
     from quackcore_async.transfer import delete_many, download_many, sync, upload_many
 
     __version__: str
@@ -47,6 +56,8 @@ __all__ = [
     "AuthProviderProtocol",
     "AuthResult",
     "AwsCredentialsProvider",
+    "AzureConfig",
+    "AzureStorage",
     "BaseAuthProvider",
     "BaseConfigProvider",
     "BaseIntegrationService",
@@ -57,6 +68,8 @@ __all__ = [
     "Credentials",
     "ErrorInfo",
     "ErrorKind",
+    "GCSConfig",
+    "GCSStorage",
     "HttpClient",
     "IntegrationProtocol",
     "IntegrationRegistry",
@@ -109,7 +122,16 @@ if not TYPE_CHECKING:
             "results": ("AuthResult", "ConfigResult", "ErrorInfo", "IntegrationResult"),
             "retry": ("RetryPolicy",),
             "service": ("BaseIntegrationService",),
-            "storage": ("LocalStorage", "MemoryStorage", "S3Config", "S3Storage"),
+            "storage": (
+                "AzureConfig",
+                "AzureStorage",
+                "GCSConfig",
+                "GCSStorage",
+                "LocalStorage",
+                "MemoryStorage",
+                "S3Config",
+                "S3Storage",
+            ),
             "transfer": ("delete_many", "download_many", "sync", "upload_many"),
         },
     )

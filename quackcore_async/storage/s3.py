@@ -90,7 +90,11 @@ class S3Storage(BaseStorageIntegration):
     @property
     def capabilities(self) -> StorageCapabilities:
         """Everything; the order of listings is promised for AWS only, since other services have their own."""
-        at_aws = self._opened is not None and ".amazonaws.com" in self._client.endpoint_url
+        at_aws = (
+            self._opened is not None
+            and ".amazonaws.com" in self._client.endpoint_url
+            and not self._bucket.endswith("--x-s3")  # directory buckets have no order
+        )
         return StorageCapabilities(
             folders=True,
             conditional_write=True,
