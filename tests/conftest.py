@@ -13,9 +13,9 @@ pytest_plugins = ("tests.servers.fixtures",)
 
 @pytest.fixture(autouse=True)
 def clean_environ(monkeypatch, tmp_path):
-    """Take away this machine: no QUACK_ or AWS_ variables, an empty home, an empty working directory."""
+    """Take away this machine: no QUACK_, AWS_, AZURE_ or GOOGLE_ variables, an empty home, an empty working directory."""
     for variable in os.environ:
-        if variable.startswith(("QUACK_", "QUACKCORE_", "AWS_", "XDG_")):
+        if variable.startswith(("QUACK_", "QUACKCORE_", "AWS_", "AZURE_", "GOOGLE_", "XDG_")):
             monkeypatch.delenv(variable)
     home = tmp_path / "home"
     work = tmp_path / "work"

@@ -29,6 +29,7 @@ GATES = {
     "httpx": ("transport", "clients.http"),
     "httpx_aiohttp": ("transport",),
     "importlib.metadata": ("__init__", "discovery"),
+    "obstore": ("clients.objectstore",),
     "rich": ("cli",),
     "tenacity": ("retry",),
     "typer": ("cli",),

@@ -27,6 +27,7 @@ __all__ = ["app", "main", "run"]
 _LOCATIONS = {
     "PATH, file:///PATH": "a file or folder of this machine",
     "s3://BUCKET/KEY": "an object; without configuration the AWS environment is used",
+    "gs://BUCKET/NAME, az://CONTAINER/NAME": "the same at Google and Azure, with the extra obstore",
     "NAME:PATH": "a place in a storage that the configuration names",
     "-": "standard input or output",
 }

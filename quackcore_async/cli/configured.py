@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
+from quackcore_async import storage
 from quackcore_async.cli.exits import ExitCode
 from quackcore_async.cli.output import Outcome, Output
 from quackcore_async.cli.usage import UsageFault
@@ -14,12 +15,10 @@ from quackcore_async.errors import ConfigError, MissingConfigError
 from quackcore_async.redaction import MASK, is_secret_name, mask_mapping
 from quackcore_async.registry import IntegrationRegistry
 from quackcore_async.rest import RestConfigProvider
-from quackcore_async.storage import LocalStorage
-from quackcore_async.storage.s3 import S3Storage
 
 __all__ = ["find_config", "schema_of", "show_config", "validate_config"]
 
-_STORAGES: Final = ("local", "s3")
+_STORAGES: Final = {"azure": "AzureStorage", "gcs": "GCSStorage", "local": "LocalStorage", "s3": "S3Storage"}
 _KINDS: Final = (*_STORAGES, "rest")
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"  # the one that pydantic writes
 
@@ -138,7 +137,7 @@ async def _providers(name: str | None) -> dict[str, BaseConfigProvider]:
 def _provider_of(kind: str) -> BaseConfigProvider:
     if kind == "rest":
         return RestConfigProvider()
-    provider = (S3Storage() if kind == "s3" else LocalStorage()).config_provider
+    provider = getattr(storage, _STORAGES[kind])().config_provider
     if not isinstance(provider, BaseConfigProvider):
         raise TypeError(f"the storage {kind} has no configuration provider")
     return provider

@@ -11,7 +11,8 @@ from quackcore_async.cli.usage import UsageFault
 
 __all__ = ["Location", "parse_location"]
 
-_SCHEMES: Final = ("file", "s3")
+_BUCKETS: Final = ("s3", "gs", "az")
+_SCHEMES: Final = ("file", *_BUCKETS)
 _URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _INSTANCE: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,63}):(.*)", re.DOTALL)
 
@@ -24,11 +25,11 @@ class Location:
         text: As it was written.
         scheme: What kind of place it is; `standard` is standard input or output.
         path: Local path, object key, or path within the instance, byte for byte.
-        host: The bucket, or the name of the instance; empty for the others.
+        host: The bucket or container, or the name of the instance; empty for the others.
     """
 
     text: str
-    scheme: Literal["local", "s3", "instance", "standard"]
+    scheme: Literal["local", "s3", "gs", "az", "instance", "standard"]
     path: str = ""
     host: str = ""
 
@@ -56,8 +57,8 @@ def parse_location(text: str) -> Location:
     """Read a location.
 
     `name:path` with a colon before any slash is a place in a configured storage, as in scp; a local file whose
-    name has a colon is written `./a:b`. Nothing of an `s3://` address is decoded: `?`, `#` and `%2F` belong to the
-    key.
+    name has a colon is written `./a:b`. Nothing of an `s3://`, `gs://` or `az://` address is decoded: `?`,
+    `#` and `%2F` belong to the key.
 
     Raises:
         UsageFault: if it is empty, holds a NUL, has an unknown scheme, or names no bucket.
@@ -79,16 +80,20 @@ def parse_location(text: str) -> Location:
 
 def _parse_url(text: str, scheme: str) -> Location:
     match scheme.lower():
-        case "s3":
-            bucket, _, key = text[len("s3://") :].partition("/")
+        case "s3" | "gs" | "az" as kind:
+            bucket, _, key = text[len(f"{kind}://") :].partition("/")
             if not bucket:
-                raise UsageFault(f"{text!r} names no bucket: write s3://bucket/key")
-            return Location(text, "s3", key, bucket)
+                raise UsageFault(f"{text!r} names no bucket: write {kind}://bucket/key")
+            return Location(text, kind, key, bucket)
         case "file":
             return Location(text, "local", _path_of_file_url(text))
         case _:
             close = difflib.get_close_matches(scheme, _SCHEMES, n=1)
-            hint = f"did you mean {close[0]}://?" if close else "use a path, file://, s3:// or name:path"
+            hint = (
+                f"did you mean {close[0]}://?"
+                if close
+                else "use a path, file://, s3://, gs://, az:// or name:path"
+            )
             raise UsageFault(f"{text!r} has the unknown scheme {scheme}://: {hint}")
 
 

@@ -16,7 +16,8 @@ from quackcore_async.storage import LocalStorage
 
 __all__ = ["Place", "Storages", "folder_of", "local_path"]
 
-_SECTIONS = ("s3", "local")
+_STORAGES = {"azure": "AzureStorage", "gcs": "GCSStorage", "local": "LocalStorage", "s3": "S3Storage"}
+_BUCKETS = {"s3": ("s3", "bucket_name"), "gs": ("gcs", "bucket_name"), "az": ("azure", "container_name")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +92,9 @@ class Storages:
                 root, name = os.path.split(local_path(location))
                 path = f"{name}/" if name and location.names_folder else name
                 return Place(self._local(root), path, location, os.path.join(root, ""))  # noqa: PTH118 - names are data
-            case "s3":
-                bucket = await self._bucket(location.host)
-                return Place(bucket, location.path, location, f"s3://{location.host}/")
+            case "s3" | "gs" | "az" as scheme:
+                bucket = await self._bucket(scheme, location.host)
+                return Place(bucket, location.path, location, f"{scheme}://{location.host}/")
             case "instance":
                 instance = await self._instance(location)
                 return Place(instance, location.path, location, f"{location.host}:")
@@ -117,14 +118,13 @@ class Storages:
             self._opened[key] = LocalStorage(root=root)
         return self._opened[key]
 
-    async def _bucket(self, bucket: str) -> ObjectStorageProtocol:
-        key = ("s3", bucket)
+    async def _bucket(self, scheme: str, bucket: str) -> ObjectStorageProtocol:
+        key = (scheme, bucket)
         if key not in self._opened:
-            from quackcore_async.storage.s3 import S3Storage
-
-            section = (await _S3Section().trace_config()).content
-            config = {**section, "bucket_name": bucket, "prefix": ""}
-            self._opened[key] = S3Storage(name=bucket, config=config)
+            kind, field = _BUCKETS[scheme]
+            section = (await _section_of(_storage_of(kind).config_provider).trace_config()).content
+            config = {**section, field: bucket, "prefix": ""}
+            self._opened[key] = _storage_of(kind, name=bucket, config=config)
         return self._opened[key]
 
     async def _instance(self, location: Location) -> ObjectStorageProtocol:
@@ -137,8 +137,8 @@ class Storages:
         name = location.host
         await self._registry.configure(names=[name])
         integration = self._registry.get_integration(name)
-        if integration is None and name in _SECTIONS:
-            integration = _of_section(name)
+        if integration is None and name in _STORAGES:
+            integration = _storage_of(name)
         if integration is None:
             raise await _unknown(location)
         if not isinstance(integration, ObjectStorageProtocol):
@@ -162,30 +162,30 @@ async def folder_of(storages: Storages, location: Location, *, must_exist: bool)
     return path
 
 
-class _S3Section(BaseConfigProvider):
-    """Reads the section `s3` as it is: the bucket comes from the address, and the storage checks the rest."""
+def _section_of(provider: Any) -> BaseConfigProvider:  # noqa: ANN401 - the provider of any storage
+    """Return what reads a storage's section as it is: the bucket is the address's, the storage checks the rest."""
 
-    section_aliases = ("s3",)
+    class Section(BaseConfigProvider):
+        section_aliases = provider.section_aliases
 
-    @property
-    def name(self) -> str:
-        """Name of the section."""
-        return "S3Storage"
+        @property
+        def name(self) -> str:
+            return str(provider.name)
+
+    return Section()
 
 
-def _of_section(name: str) -> Any:  # noqa: ANN401 - one of the storages
-    """Make the storage that the section of its own name configures."""
-    if name == "local":
-        return LocalStorage()
-    from quackcore_async.storage.s3 import S3Storage
+def _storage_of(kind: str, **options: Any) -> Any:  # noqa: ANN401 - one of the storages
+    """Make a storage of a kind; without options it reads the section of that name."""
+    from quackcore_async import storage
 
-    return S3Storage()
+    return getattr(storage, _STORAGES[kind])(**options)
 
 
 async def _unknown(location: Location) -> ConfigError:
     instances = ", ".join(await list_instances()) or "none"
     return ConfigError(
         f"no storage {location.host!r} is configured (there are: {instances}); configure it under `integrations:` "
-        f"with `use: s3` or `use: local`, or write ./{location.text} for a local file of that name",
+        f"with `use: s3`, `gcs`, `azure` or `local`, or write ./{location.text} for a local file of that name",
         code="unknown_instance",
     )

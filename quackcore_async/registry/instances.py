@@ -13,6 +13,8 @@ from quackcore_async.protocols.core import IntegrationProtocol
 __all__ = ["make_instances"]
 
 BUILT_IN: Final = {
+    "azure": "quackcore_async.storage:AzureStorage",
+    "gcs": "quackcore_async.storage:GCSStorage",
     "local": "quackcore_async.storage:LocalStorage",
     "memory": "quackcore_async.storage:MemoryStorage",
     "rest": "quackcore_async.rest:RestIntegration",

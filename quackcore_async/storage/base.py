@@ -164,10 +164,23 @@ class BaseStorageIntegration(BaseIntegrationService, StorageHooks, ObjectStorage
         Raises:
             QuackError: if the storage cannot be brought up or the listing fails.
         """
-        async with aclosing(self._list_pages(remote_path, self._tree_pages)) as pages:
-            async for _folder, page in pages:
+        async with aclosing(self.tree_pages(remote_path)) as pages:
+            async for page in pages:
                 for file in page:
                     yield file
+
+    async def tree_pages(self, remote_path: str | None = None) -> AsyncGenerator[Sequence[RemoteFile], None]:
+        """Stream what `iter_tree` does page by page, which costs less for each file.
+
+        Args:
+            remote_path: The folder; None is all of the storage.
+
+        Raises:
+            QuackError: if the storage cannot be brought up or the listing fails.
+        """
+        async with aclosing(self._list_pages(remote_path, self._tree_pages)) as pages:
+            async for _folder, page in pages:
+                yield page
 
     async def _list_pages(
         self, remote_path: str | None, list_folder: Callable[[str], Pages]

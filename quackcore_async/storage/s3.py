@@ -1,7 +1,7 @@
 """`S3Storage`: files in a bucket of S3 or of a service that speaks its language."""
 
 from collections.abc import AsyncIterable, Callable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from quackcore_async.clients.s3 import (
     MAX_KEY_BYTES,
@@ -34,6 +34,10 @@ from quackcore_async.storage.s3_config import S3Config, S3ConfigProvider
 from quackcore_async.storage.s3_login import with_login
 from quackcore_async.storage.streams import Reader
 
+if TYPE_CHECKING:
+    from quackcore_async.clients.objectstore import ObjectStream as SmallStream
+    from quackcore_async.storage.s3_obstore import SmallFiles
+
 __all__ = ["S3Config", "S3ConfigProvider", "S3Storage"]
 
 _SCHEME: Final = "s3://"
@@ -44,7 +48,8 @@ class S3Storage(BaseStorageIntegration):
 
     Names are keys, byte for byte. `s3://` addresses of other buckets are honoured, with a warning, under the same
     credentials. Folders are common prefixes; an empty one is kept by an object `name/` without content, which
-    listings leave out. Runs on asyncio only.
+    listings leave out. Runs on asyncio only. With `engine: obstore`, which needs the extra `obstore`, files of up
+    to 1 MiB are read, written and deleted through that library.
 
     Args:
         config_provider: Loads and checks the configuration; None reads the section.
@@ -79,6 +84,7 @@ class S3Storage(BaseStorageIntegration):
         self._session = session
         self._given_client = client
         self._opened: tuple[S3Config, S3Client] | None = None
+        self._small: SmallFiles | None = None
         self._foreign_buckets: set[str] = set()
 
     @property
@@ -135,7 +141,15 @@ class S3Storage(BaseStorageIntegration):
         client = S3Client(settings, retry=self._retry, session=self._session, client=self._given_client)
         await self._exit_stack.enter_async_context(client)
         await client.head_bucket(config.bucket_name)
+        self._small = await self._open_small_files(client) if config.engine == "obstore" else None
         self._opened = config, client
+
+    async def _open_small_files(self, client: S3Client) -> "SmallFiles":
+        from quackcore_async.clients.objectstore import ObjectStoreClient
+        from quackcore_async.storage.s3_obstore import SmallFiles, settings_for
+
+        hot = ObjectStoreClient(settings_for(client), retry=self._retry)
+        return SmallFiles(await self._exit_stack.enter_async_context(hot))
 
     @property
     def _client(self) -> S3Client:
@@ -186,6 +200,8 @@ class S3Storage(BaseStorageIntegration):
         return S3Address(self._bucket, f"{self._prefix}{path}")
 
     async def _put_file(self, source: SourceFile, write: Write) -> None:
+        if self._small is not None and await self._small.put_file(source, self._address(write.path), write):
+            return
         await upload_file(
             self._client,
             source,
@@ -196,6 +212,8 @@ class S3Storage(BaseStorageIntegration):
         )
 
     async def _put_bytes(self, data: bytes, write: Write) -> None:
+        if self._small is not None and await self._small.put_bytes(data, self._address(write.path), write):
+            return
         await upload_bytes(
             self._client, data, self._address(write.path), overwrite=write.overwrite, options=write.options
         )
@@ -215,9 +233,15 @@ class S3Storage(BaseStorageIntegration):
             target.discard()
             return target.open(self._describe(path, info))
 
-        await download(self._client, self._address(path), begin, target.commit, progress=progress)
+        address = self._address(path)
+        if self._small is not None and await self._small.fetch(address, begin, target, progress):
+            return
+        await download(self._client, address, begin, target.commit, progress=progress)
 
     async def _open(self, path: str, start: int | None, end: int | None) -> Reader:
+        small = None if self._small is None else await self._small.open(self._address(path), start, end)
+        if small is not None:
+            return _S3Reader(self._describe(path, small.info), small)
         stream = self._client.stream(self._address(path), start=start, end=end)
         await stream.__aenter__()
         return _S3Reader(self._describe(path, stream.info), stream)
@@ -248,7 +272,8 @@ class S3Storage(BaseStorageIntegration):
         return self._describe(path, await self._client.head(self._address(path), checksums=True))
 
     async def _delete(self, path: str) -> bool:
-        await self._client.delete(self._address(path))
+        if self._small is None or not await self._small.delete(self._address(path)):
+            await self._client.delete(self._address(path))
         return True
 
     async def _copy(self, source: str, target: str, *, overwrite: bool) -> None:
@@ -284,7 +309,7 @@ class S3Storage(BaseStorageIntegration):
 
 
 class _S3Reader(Reader):
-    def __init__(self, file: RemoteFile, stream: ObjectStream) -> None:
+    def __init__(self, file: RemoteFile, stream: "ObjectStream | SmallStream") -> None:
         self.file = file
         self._stream = stream
 

@@ -33,16 +33,27 @@ class S3Config(BaseModel):
     idle_timeout: float = Field(
         default=30.0, gt=0, description="Seconds without a byte before a request has failed."
     )
-    engine: Literal["auto", "lean", "aioboto3"] = Field(
-        default="auto", description="What sends the requests; `aioboto3` is the slow and complete one."
+    engine: Literal["auto", "lean", "aioboto3", "obstore"] = Field(
+        default="auto",
+        description="What sends the requests; `aioboto3` is slow and complete, `obstore` is for small files.",
     )
-    max_concurrency: int = Field(default=32, ge=1, description="Requests in flight.")
+    max_concurrency: int = Field(
+        default=32, ge=1, description="Requests in flight; fewer when the service refuses or answers slowly."
+    )
+    min_concurrency: int = Field(default=4, ge=1, description="Requests in flight that they do not fall below.")
     transfer_concurrency: int = Field(default=8, ge=1, description="Parts in flight of one file.")
     multipart_threshold: int = Field(
         default=8 * MIB, ge=1, description="Bytes above which a file goes up in parts."
     )
     part_size: int = Field(default=8 * MIB, ge=5 * MIB, description="Bytes of a part.")
-    max_memory: int = Field(default=128 * MIB, ge=5 * MIB, description="Bytes of part buffers.")
+    max_memory: int = Field(
+        default=64 * MIB,
+        ge=5 * MIB,
+        description="Bytes of part buffers; all storages of the process stay within the largest of these.",
+    )
+    max_bandwidth: float | None = Field(
+        default=None, gt=0, allow_inf_nan=False, description="Bytes per second, both directions together."
+    )
 
     @field_validator("bucket_name")
     @classmethod
@@ -66,9 +77,10 @@ class S3Config(BaseModel):
     def settings(self) -> S3Settings:
         """Return what the client needs of it."""
         shared = self.model_dump(
-            exclude={"bucket_name", "prefix", "access_key_id", "secret_access_key", "session_token"}
+            exclude={"bucket_name", "engine", "prefix", "access_key_id", "secret_access_key", "session_token"}
         )
-        return S3Settings(**shared, keys=self._keys())
+        engine = "auto" if self.engine == "obstore" else self.engine
+        return S3Settings(**shared, engine=engine, keys=self._keys())
 
     def _keys(self) -> S3Keys | None:
         if self.access_key_id is None or self.secret_access_key is None:

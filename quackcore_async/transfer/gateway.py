@@ -6,7 +6,7 @@ import stat
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import anyio
 
@@ -37,6 +37,7 @@ from quackcore_async.transfer.batching import BATCH, DeleteBatcher
 __all__ = ["StorageGateway", "gateway"]
 
 T = TypeVar("T")
+_PAGE: Final = 1000  # files of a list that are handed on at once
 OnBytes = Callable[[int], None]
 
 
@@ -123,12 +124,23 @@ class StorageGateway:
         """Stream the files below a folder, or what lies directly in it."""
         return _closing(self._storage.iter_files(folder, recursive=recursive))
 
-    def iter_tree(self, folder: str | None) -> AsyncGenerator[Mapping[str, Any], None]:
-        """Stream the files below a folder, and the empty folders where the storage can list them."""
+    def tree_pages(self, folder: str | None) -> AsyncGenerator[Sequence[Mapping[str, Any]], None]:
+        """Stream the files below a folder, and the empty folders where the storage can list them, as they come."""
         storage = self._storage
-        if not isinstance(storage, BaseStorageIntegration) or not _lists_as_its_base(storage):
-            return self.iter_files(folder)
-        return _closing(storage.iter_tree(folder))
+        if not isinstance(storage, BaseStorageIntegration) or not _is_of_base(storage, "iter_files"):
+            return _one_by_one(self.iter_files(folder))
+        if not _is_of_base(storage, "iter_tree"):
+            return _one_by_one(_closing(storage.iter_tree(folder)))
+        return storage.tree_pages(folder)
+
+    @property
+    def lists_in_order(self) -> bool:
+        """Whether the storage promises to list in the order of the UTF-8 bytes of the paths."""
+        storage = self.storage
+        is_replaced = isinstance(storage, BaseStorageIntegration) and not (
+            _is_of_base(storage, "iter_files") and _is_of_base(storage, "iter_tree")
+        )
+        return self.capabilities.ordered_listing and not is_replaced  # it was promised for what has been replaced
 
     @property
     def is_object_storage(self) -> bool:
@@ -210,8 +222,10 @@ class _PlainGateway(StorageGateway):
             if recursive or file.get("is_folder"):
                 yield file
 
-    def iter_tree(self, folder: str | None) -> AsyncGenerator[Mapping[str, Any], None]:
-        return self.iter_files(folder)
+    async def tree_pages(self, folder: str | None) -> AsyncGenerator[Sequence[Mapping[str, Any]], None]:
+        files = await self._list(folder)
+        for start in range(0, len(files), _PAGE):
+            yield files[start : start + _PAGE]
 
     async def _list(self, folder: str | None) -> Sequence[Mapping[str, Any]]:
         files = _content(await self.storage.list_files(folder), "list_files")
@@ -248,9 +262,9 @@ def _content(result: IntegrationResult[T], method: str) -> T:
     return result.unwrap()
 
 
-def _lists_as_its_base(storage: BaseStorageIntegration) -> bool:
-    """Tell whether nobody has put a listing of his own in place of `iter_files`."""
-    return getattr(storage.iter_files, "__func__", None) is BaseStorageIntegration.iter_files
+def _is_of_base(storage: BaseStorageIntegration, name: str) -> bool:
+    """Tell whether nobody has put a method of his own in place of that of the base class."""
+    return getattr(getattr(storage, name), "__func__", None) is getattr(BaseStorageIntegration, name)
 
 
 async def _closing(files: AsyncIterator[Mapping[str, Any]]) -> AsyncGenerator[Mapping[str, Any], None]:
@@ -260,6 +274,15 @@ async def _closing(files: AsyncIterator[Mapping[str, Any]]) -> AsyncGenerator[Ma
     finally:
         if isinstance(files, AsyncGenerator):
             await files.aclose()
+
+
+async def _one_by_one(
+    files: AsyncGenerator[Mapping[str, Any], None],
+) -> AsyncGenerator[Sequence[Mapping[str, Any]], None]:
+    """Hand on each file as it comes: who waits for a whole page keeps others waiting for what is there."""
+    async with aclosing(files):
+        async for file in files:
+            yield (file,)
 
 
 def _regular_size(path: str) -> int:

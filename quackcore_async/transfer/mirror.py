@@ -3,7 +3,10 @@
 import time
 from collections.abc import Callable, Iterable
 from contextlib import aclosing
+from functools import partial
 from typing import Final
+
+import anyio
 
 from quackcore_async.concurrency import run_in_thread
 from quackcore_async.errors import ConflictError, InvalidNameError, QuackError
@@ -54,17 +57,21 @@ async def sync(
 ) -> IntegrationResult[BulkReport]:
     """Bring the files of one tree to another, and nothing that is there already.
 
-    Both trees are listed first, in flat memory, however large. Two files are equal when their sizes match and the
-    stored modification time matches, or the target is not older, or an MD5 that is known matches: a change that
-    keeps size and time is seen with `checksum=True` only. A tree is regular files with bytes and time; the
-    permission bits are kept where the storage stores them, and empty folders where the target has folders.
+    Both trees are listed at the same time, in flat memory, however large, and transfers start meanwhile. What the
+    target lacks is transferred as soon as its listing has come past the place or, where the storage does not
+    promise the order of its listings, at their end. Once that listing breaks off, no more transfers are found.
+
+    Two files are equal when their sizes match and the stored modification time matches, or the target is not
+    older, or an MD5 that is known matches: a change that keeps size and time is seen with `checksum=True` only. A
+    tree is regular files with bytes and time; the permission bits are kept where the storage stores them, and
+    empty folders where the target has folders.
     Symbolic links and special files are left out and reported as warnings.
 
     Args:
         source: A local folder, or a (storage, folder) pair; the empty folder is the whole storage.
         target: The same; a local folder is made when it is missing.
-        delete: Remove what the target alone has, after everything is transferred. Refused when the listing of the
-            source failed or found no file. What is excluded is never removed.
+        delete: Remove what the target alone has, after both trees are listed whole and everything is transferred.
+            Refused when the listing of the source failed or found no file. What is excluded is never removed.
         compare: `auto` as above, `size` or `checksum`.
         checksum: Compare content: the same as `compare="checksum"`.
         size_only: Compare sizes alone: the same as `compare="size"`.
@@ -122,15 +129,14 @@ class _Sync:
         self._failures: list[QuackError] = []
 
     async def run(self, *, delete: bool) -> IntegrationResult[BulkReport]:
-        """List, transfer, delete, report."""
+        """List and transfer, delete, report."""
         started = time.monotonic()
         try:
-            with TreePair(self._source, self._target, self._patterns) as trees:
-                await self._list(trees)
-                if trees.target.failure is None:
-                    await self._transfer(trees)
-                    if delete and not self._runner.stopped:
-                        await self._delete(trees)
+            trees = TreePair(self._source, self._target, self._patterns, self._reporter, keep_extras=delete)
+            with trees:
+                await self._transfer(trees)
+                if delete and not self._runner.stopped:
+                    await self._delete(trees)
         except Exception as exc:  # noqa: BLE001 - the disk under the listings failed: what was done is reported still
             self._failures.append(to_quack_error(exc))
         self._report.add(self._tally.totals)
@@ -140,18 +146,22 @@ class _Sync:
         await self._reporter.deliver()
         return report_result(self._report, self._failures)
 
-    async def _list(self, trees: TreePair) -> None:
-        self._reporter.tell("listing")
-        await trees.fill(self._reporter)
-        self._failures += [tree.failure for tree in (trees.source, trees.target) if tree.failure is not None]
-
     async def _transfer(self, trees: TreePair) -> None:
-        async with aclosing(TransferPlan(trees, self._moves, self._reporter, self._tally.skip)) as plan:
-            await self._runner.run(plan, self._tally)
+        """Work off the transfers while they are found."""
+        self._reporter.tell("listing")
+        plan = TransferPlan(trees, self._moves, self._reporter, self._tally.count_equal, self._tally.tell)
+        try:
+            async with anyio.create_task_group() as listing:
+                listing.start_soon(trees.list_sides)
+                listing.start_soon(plan.look_ahead)
+                await self._runner.run(plan, self._tally)
+                listing.cancel_scope.cancel()  # what is not listed by now is not wanted any more
+        finally:
+            self._failures += [tree.failure for tree in (trees.source, trees.target) if tree.failure is not None]
 
     async def _delete(self, trees: TreePair) -> None:
-        if trees.source.failure is not None:
-            return  # the failure of the listing is reported; nothing is deleted on the strength of it
+        if not trees.is_whole:
+            return  # why a listing is not is reported; nothing is deleted on the strength of it
         if not trees.source.files:
             if trees.target.files:
                 message = f"nothing was deleted from {self._target.label}: {self._source.label} has no file"
@@ -171,13 +181,18 @@ class _Sync:
 
 
 class _Tally(Burst):
-    """Counts outcomes into a report, and keeps at most 1000 that are no success."""
+    """Counts outcomes into a report, and keeps at most 1000 that are no success.
+
+    Attributes:
+        totals: The figures so far.
+        tell: Hands an outcome to the callback; None when there is none.
+    """
 
     def __init__(self, report: BulkReport, on_outcome: OnOutcome | None) -> None:
         super().__init__()
         self.totals = Totals()
+        self.tell = None if on_outcome is None else partial(self._tell, on_outcome)
         self._report = report
-        self._on_outcome = on_outcome
         self._has_complained = False
 
     def add(self, job: Job, outcome: TransferOutcome) -> None:
@@ -186,19 +201,16 @@ class _Tally(Burst):
         self.totals.count(outcome)
         if outcome.status in _KEPT and len(self._report.outcomes) < KEPT_OUTCOMES:
             self._report.outcomes.append(outcome)
-        self._tell(outcome)
+        if self.tell is not None:
+            self.tell(outcome)
 
-    def skip(self, make_outcome: Callable[[], TransferOutcome]) -> None:
-        """Count a file that is equal, without an outcome of its own unless somebody wants it."""
-        if self._on_outcome is not None:
-            self._tell(make_outcome())
-        self.totals.statuses[TransferStatus.SKIPPED] += 1
+    def count_equal(self, count: int) -> None:
+        """Count files that are equal, which have no outcomes of their own unless somebody wants them."""
+        self.totals.statuses[TransferStatus.SKIPPED] += count
 
-    def _tell(self, outcome: TransferOutcome) -> None:
-        if self._on_outcome is None:
-            return
+    def _tell(self, on_outcome: OnOutcome, outcome: TransferOutcome) -> None:
         try:
-            self._on_outcome(outcome)
+            on_outcome(outcome)
         except Exception as exc:  # noqa: BLE001 - a broken callback must not break the transfer
             if not self._has_complained:
                 self._has_complained = True

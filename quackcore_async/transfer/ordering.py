@@ -3,9 +3,10 @@
 import heapq
 import marshal
 import tempfile
-from collections.abc import AsyncIterable, Iterable, Iterator
-from itertools import pairwise
-from typing import IO, Final, Self
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice, repeat
+from operator import itemgetter, le
+from typing import IO, Final
 
 from quackcore_async.concurrency import run_in_thread
 from quackcore_async.transfer.entries import Entry
@@ -15,7 +16,10 @@ __all__ = ["RUN_ENTRIES", "SortedListing"]
 RUN_ENTRIES: Final = 16_384
 """Entries that are held in memory to be sorted; about 8 MB."""
 
-_BLOCK_ENTRIES: Final = 256  # entries that are written and read back at once
+_WRITE_ENTRIES: Final = 2048  # entries that are held until they are written, as long as they come in order
+_BLOCK_ENTRIES: Final = 64  # entries that are written and read back at once: so many of each run are in memory
+
+_key: Final = itemgetter(0)
 
 
 class _Run:
@@ -47,22 +51,24 @@ class SortedListing:
         self._run_entries = run_entries
         self._pending: list[Entry] = []
         self._runs: list[_Run] = []
-        self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
+        self._opened: IO[bytes] | None = None
 
-    async def fill(self, entries: AsyncIterable[Entry]) -> Self:
-        """Take all entries of a listing."""
-        async for entry in entries:
-            self._pending.append(entry)
-            if len(self._pending) >= self._run_entries:
-                await run_in_thread(self.flush)
-        await run_in_thread(self.flush)
-        return self
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was taken in."""
+        return not self.count and not self._pending
+
+    async def put(self, entries: Iterable[Entry]) -> None:
+        """Take entries, and write them down in a thread now and then."""
+        self._pending += entries
+        if self._is_full:
+            await run_in_thread(self.flush)
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Take entries. Blocks now and then to write them down."""
         for entry in entries:
             self._pending.append(entry)
-            if len(self._pending) >= self._run_entries:
+            if self._is_full:
                 self.flush()
 
     def flush(self) -> None:
@@ -81,35 +87,58 @@ class SortedListing:
 
     def __iter__(self) -> Iterator[Entry]:
         """Read the entries back in order; may be done again and again. Blocks."""
-        runs = [self._read(run) for run in self._runs]
+        return map(_key, self.marked(0))
+
+    def marked(self, count: int) -> Iterator[tuple[Entry, bool]]:
+        """Read the entries back in order, with a mark on the first `count` that were taken in. Blocks.
+
+        Args:
+            count: How many; all of them must have come in order, before what is out of order was flushed.
+        """
+        marks = chain([count], repeat(0))
+        runs = [self._read(run, marked) for run, marked in zip(self._runs, marks, strict=False)]
         previous: bytes | None = None
-        for entry in runs[0] if len(runs) == 1 else heapq.merge(*runs, key=_key):
+        for entry, is_marked in heapq.merge(*runs, key=_key_of_marked):
             if entry.key != previous:
-                yield entry
+                yield entry, is_marked
             previous = entry.key
 
     def close(self) -> None:
         """Drop the entries."""
-        self._file.close()
+        self._pending = []
+        if self._opened is not None:
+            self._opened.close()
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self._pending) >= (
+            min(_WRITE_ENTRIES, self._run_entries) if self.in_order else self._run_entries
+        )
 
     def _write(self, run: _Run, entries: list[Entry]) -> None:
-        position = self._file.seek(0, 2)
+        if self._opened is None:
+            self._opened = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
+        position = self._opened.seek(0, 2)
         for start in range(0, len(entries), _BLOCK_ENTRIES):
-            block = marshal.dumps([tuple(entry) for entry in entries[start : start + _BLOCK_ENTRIES]])
+            block = marshal.dumps(list(map(tuple, entries[start : start + _BLOCK_ENTRIES])))
             run.blocks.append(position)
-            position += self._file.write(block)
+            position += self._opened.write(block)
         run.last = entries[-1].key
 
-    def _read(self, run: _Run) -> Iterator[Entry]:
+    def _read(self, run: _Run, marked: int) -> Iterator[tuple[Entry, bool]]:
+        marks = chain(repeat(True, marked), repeat(False))
         for position in run.blocks:
-            self._file.seek(position)
-            block = marshal.load(self._file)  # noqa: S302 - only this object wrote to that file
-            yield from map(Entry._make, block)
+            if self._opened is None:
+                return
+            self._opened.seek(position)
+            block = marshal.load(self._opened)  # noqa: S302 - only this object wrote to that file
+            yield from zip(map(Entry._make, block), marks, strict=False)
 
 
-def _key(entry: Entry) -> bytes:
-    return entry.key
+def _key_of_marked(marked: tuple[Entry, bool]) -> bytes:
+    return marked[0].key
 
 
 def _is_ascending(entries: list[Entry]) -> bool:
-    return all(left.key <= right.key for left, right in pairwise(entries))
+    keys = list(map(_key, entries))
+    return all(map(le, keys, islice(keys, 1, None)))

@@ -63,12 +63,16 @@ class PatternFilter:
     Args:
         include: Patterns of which a file must match one; none at all takes every file.
         exclude: Patterns of which a file may match none.
+
+    Attributes:
+        takes_all: Whether there are no patterns at all, so that nothing need be asked.
     """
 
     def __init__(self, include: Iterable[str] = (), exclude: Iterable[str] = ()) -> None:
         included, excluded = _listed(include), _listed(exclude)
         self._include = _PatternSet(included) if included else None
         self._exclude = _PatternSet(excluded) if excluded else None
+        self.takes_all = not included and not excluded
 
     def takes(self, path: str) -> bool:
         """Tell whether the file with this relative path takes part."""

@@ -1,9 +1,9 @@
 """What a `sync` has to do: which pairs of files need a job."""
 
+import heapq
 import os
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from contextlib import aclosing, suppress
 from functools import partial
 from typing import Final
 
@@ -25,61 +25,18 @@ __all__ = ["DeletionPlan", "TransferPlan", "remove_empty_folders"]
 _UNCHANGED: Final = "it is unchanged"
 
 
-class _Plan(ABC):
-    """Makes jobs of the pairs of two trees; of those in a window the largest comes first."""
+class TransferPlan:
+    """The transfers: what the target lacks, and what may differ, found while the trees are listed.
 
-    def __init__(self, trees: TreePair, moves: TreeMoves, reporter: ProgressReporter) -> None:
-        self._trees = trees
-        self._moves = moves
-        self._reporter = reporter
-        self._pairs = trees.pairs()
-        self._window: list[Job] = []
-        self._lock = anyio.Lock()
-        self._ended = False
-        self._index = 0
-
-    async def next_job(self, burst: Burst) -> Job | None:
-        """Return the next job, None at the end."""
-        del burst
-        while not self._window and not self._ended:
-            async with self._lock:
-                if not self._window and not self._ended:
-                    await self._look_ahead()
-        return self._window.pop() if self._window else None
-
-    async def aclose(self) -> None:
-        """Stop reading the trees."""
-        await self._pairs.aclose()
-
-    async def _look_ahead(self) -> None:
-        jobs: list[Job] = []
-        async for pair in self._pairs:
-            job = self._plan(pair)
-            if job is not None:
-                job.index = self._index
-                self._index += 1
-                jobs.append(job)
-                if len(jobs) >= LOOK_AHEAD:
-                    break
-        else:
-            self._ended = True
-        jobs.reverse()
-        jobs.sort(key=lambda job: job.size or 0)
-        self._window = jobs
-
-    @abstractmethod
-    def _plan(self, pair: Pair) -> Job | None:
-        """Make the job of a pair, None when nothing has to be done."""
-
-
-class TransferPlan(_Plan):
-    """The transfers: what the target lacks, and what may differ.
+    One task runs `look_ahead` beside the workers. Of the jobs that are found and not begun, 4096 at most, the
+    largest comes first.
 
     Args:
         trees: Both trees.
         moves: How a file gets from one to the other.
         reporter: Counts the files that need no job.
-        on_equal: Is told of each of them.
+        on_equal: Is told how many these are, as they are found.
+        on_outcome: Gets the outcome of each of them; None when nobody wants it.
     """
 
     def __init__(
@@ -87,43 +44,105 @@ class TransferPlan(_Plan):
         trees: TreePair,
         moves: TreeMoves,
         reporter: ProgressReporter,
-        on_equal: Callable[[Callable[[], TransferOutcome]], None],
+        on_equal: Callable[[int], None],
+        on_outcome: Callable[[TransferOutcome], None] | None = None,
     ) -> None:
-        super().__init__(trees, moves, reporter)
+        self._trees = trees
+        self._moves = moves
+        self._reporter = reporter
         self._on_equal = on_equal
+        self._on_outcome = on_outcome
         self._collisions = _Collisions(trees.source.side, trees.target.side)
+        self._found: list[tuple[int, int, Job]] = []
+        self._index = 0
+        self._has_ended = False
+        self._more = anyio.Event()
+        self._room = anyio.Event()
 
-    def _plan(self, pair: Pair) -> Job | None:
-        source, target = pair
-        if source is None:
+    async def look_ahead(self) -> None:
+        """Make jobs of the pairs until there are no more, or the workers have enough."""
+        try:
+            async with aclosing(self._trees.pairs()) as batches:
+                async for pairs in batches:
+                    await self._plan_all(pairs)
+            async with aclosing(self._trees.rest()) as rest:
+                async for batch in rest:
+                    await self._plan_all(self._new(batch))
+        finally:
+            self._has_ended = True
+            self._more.set()
+
+    async def next_job(self, burst: Burst) -> Job | None:
+        """Return the next job, None at the end."""
+        del burst
+        while not self._found and not self._has_ended:
+            if self._more.is_set():
+                self._more = anyio.Event()
+            await self._more.wait()
+        if not self._found:
             return None
+        job = heapq.heappop(self._found)[-1]
+        if len(self._found) <= LOOK_AHEAD // 2:
+            self._room.set()
+        return job
+
+    async def _plan_all(self, pairs: Iterable[Pair]) -> None:
+        equal = 0
+        for source, target in pairs:
+            if source is None:
+                continue
+            refusal = self._collisions.find(source) if self._collisions.can_be else None
+            if target is None:
+                await self._add(source, target, refusal)
+            elif source.key.endswith(b"/"):
+                continue
+            elif refusal is None and self._moves.are_surely_equal(source, target):
+                equal += 1
+                if self._on_outcome is not None:
+                    self._on_outcome(self._equal(source))
+            else:
+                await self._add(source, target, refusal)
+        self._on_equal(equal)
+        self._reporter.files_done += equal
+
+    def _new(self, pairs: Iterable[tuple[Pair, bool]]) -> Iterator[Pair]:
+        """Leave out what is planned already, once it is known what it collides with."""
+        for pair, is_planned in pairs:
+            if not is_planned:
+                yield pair
+            elif pair.source is not None:
+                self._collisions.find(pair.source)
+
+    async def _add(self, source: Entry, target: Entry | None, refusal: QuackError | None) -> None:
+        if source.is_folder and not self._moves.keeps_folders:
+            return
+        if len(self._found) >= LOOK_AHEAD:
+            self._room = anyio.Event()
+            await self._room.wait()
+        job = self._job(source, target, refusal)
+        self._index += 1
+        heapq.heappush(self._found, (-(job.size or 0), job.index, job))
+        self._more.set()
+
+    def _job(self, source: Entry, target: Entry | None, refusal: QuackError | None) -> Job:
+        job = self._empty_job(source)
         if source.is_folder:
-            return self._plan_folder(source, target)
-        refusal = self._collisions.find(source)
-        if refusal is None and target is not None and self._moves.are_surely_equal(source, target):
-            self._on_equal(partial(self._equal, source))
-            self._reporter.files_done += 1
-            return None
-        job = self._job(source, self._moves.action)
-        job.size, job.refusal = source.size, refusal
-        job.perform = partial(self._moves.transfer, source, target) if refusal is None else None
+            job.action = TransferAction.CREATE_FOLDER
+            perform = partial(self._moves.create_folder, source)
+        else:
+            job.size = source.size
+            perform = partial(self._moves.transfer, source, target)
+        job.refusal = refusal
+        job.perform = perform if refusal is None else None
         return job
 
-    def _plan_folder(self, source: Entry, target: Entry | None) -> Job | None:
-        if target is not None or not self._moves.keeps_folders:
-            return None
-        job = self._job(source, TransferAction.CREATE_FOLDER)
-        job.refusal = self._collisions.find(source)
-        job.perform = partial(self._moves.create_folder, source) if job.refusal is None else None
-        return job
-
-    def _job(self, source: Entry, action: TransferAction) -> Job:
+    def _empty_job(self, source: Entry) -> Job:
         path = source.path
         sides = self._trees.source.side, self._trees.target.side
-        return Job(self._index, action, sides[0].label_of(path), sides[1].label_of(path))
+        return Job(self._index, self._moves.action, sides[0].label_of(path), sides[1].label_of(path))
 
     def _equal(self, source: Entry) -> TransferOutcome:
-        job = self._job(source, self._moves.action)
+        job = self._empty_job(source)
         return TransferOutcome(
             index=job.index,
             action=job.action,
@@ -134,7 +153,7 @@ class TransferPlan(_Plan):
         )
 
 
-class DeletionPlan(_Plan):
+class DeletionPlan:
     """The deletions: what the target alone has.
 
     Args:
@@ -147,17 +166,36 @@ class DeletionPlan(_Plan):
     """
 
     def __init__(self, trees: TreePair, moves: TreeMoves, reporter: ProgressReporter) -> None:
-        super().__init__(trees, moves, reporter)
         self.emptied: set[bytes] = set()
+        self._side = trees.target.side
+        self._moves = moves
+        self._reporter = reporter
+        self._extras: AsyncGenerator[list[Entry], None] = trees.extras()
+        self._batch: list[Entry] = []
+        self._lock = anyio.Lock()
+        self._has_ended = False
+        self._index = 0
 
-    def _plan(self, pair: Pair) -> Job | None:
-        if pair.source is not None or pair.target is None:
-            return None
-        self.emptied.add(pair.target.key.removesuffix(b"/").rpartition(b"/")[0])
+    async def next_job(self, burst: Burst) -> Job | None:
+        """Return the next job, None at the end."""
+        del burst
+        while not self._batch and not self._has_ended:
+            async with self._lock:
+                if not self._batch and not self._has_ended:
+                    self._batch = (await anext(self._extras, []))[::-1]
+                    self._has_ended = not self._batch
+        return self._job(self._batch.pop()) if self._batch else None
+
+    async def aclose(self) -> None:
+        """Stop reading the trees."""
+        await self._extras.aclose()
+
+    def _job(self, extra: Entry) -> Job:
+        self.emptied.add(extra.key.removesuffix(b"/").rpartition(b"/")[0])
         self._reporter.files_total += 1
-        target = self._trees.target.side.label_of(pair.target.path)
-        job = Job(self._index, TransferAction.DELETE, target=target)
-        job.perform = partial(self._moves.delete, pair.target)
+        job = Job(self._index, TransferAction.DELETE, target=self._side.label_of(extra.path))
+        job.perform = partial(self._moves.delete, extra)
+        self._index += 1
         return job
 
 
@@ -165,17 +203,23 @@ class _Collisions:
     """Finds remote files that cannot lie beside each other in a local folder; the first one is kept.
 
     Files come in the order of their keys, so that few at a time can have a name that a later one needs as folder.
+    They may come once more from the start, those that it has seen too.
     Where the file system folds case, a digest of every name is kept.
+
+    Attributes:
+        can_be: Whether there can be any, so that they have to be looked for.
     """
 
     def __init__(self, source: LocalSide | StorageSide, target: LocalSide | StorageSide) -> None:
         self._folder = target.folder if isinstance(target, LocalSide) and isinstance(source, StorageSide) else None
+        self.can_be = self._folder is not None
         self._open: list[bytes] = []
         self._claims: TargetClaims | None = None
         if self._folder is not None and self._folder.folds_case:
             self._claims = TargetClaims(nested=True)
 
     def find(self, source: Entry) -> QuackError | None:
+        """Return why a file cannot be put beside those before it."""
         if self._folder is None:
             return None
         if self._claims is not None:

@@ -22,7 +22,8 @@ class TransferProgress:
     """How far a bulk transfer is.
 
     Attributes:
-        phase: `listing` while trees are read, `transfer` while items are under way, `done` once, at the end.
+        phase: `listing` when more of a tree is read, `transfer` when an item has come further, both by turns while
+            a tree is read; `done` once, at the end.
         item: What the event is about; empty when it is about the whole.
         item_bytes: Bytes of the item that are done; they never go backwards, also when a part is tried again.
         item_size: Bytes of the item; None when nobody knows.
@@ -106,10 +107,11 @@ class ProgressReporter:
         """Return what counts the bytes of an item."""
         return ItemMeter(self, item, size)
 
-    def find(self) -> None:
-        """Count a file that a listing found, and tell now and then."""
-        self.files_total += 1
-        if self.files_total % _LISTED == 0:
+    def find(self, count: int) -> None:
+        """Count files that a listing found, and tell now and then."""
+        told = self.files_total // _LISTED
+        self.files_total += count
+        if self.files_total // _LISTED > told:
             self.tell("listing")
 
     def finish(self, meter: ItemMeter) -> None:

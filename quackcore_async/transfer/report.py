@@ -302,8 +302,15 @@ class CheckReport(BaseModel):
         """Add a file: equal when there is no difference."""
         kind = difference.kind if difference is not None else "same"
         setattr(self, kind, getattr(self, kind) + 1)
-        if difference is not None and len(self.differences) < KEPT_OUTCOMES:
+        if difference is not None:
             self.differences.append(difference)
+            if len(self.differences) >= 2 * KEPT_OUTCOMES:
+                self.keep_first()
+
+    def keep_first(self) -> None:
+        """Put the differences in the order of their paths, and keep the first 1000."""
+        self.differences.sort(key=attrgetter("path"))
+        del self.differences[KEPT_OUTCOMES:]
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain values that JSON can hold."""

@@ -2,7 +2,7 @@
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from itertools import islice
 from typing import Any, Final
@@ -51,13 +51,29 @@ class TreeSide(ABC):
         if len(self.complaints) < KEPT_OUTCOMES:
             self.complaints.append(complaint)
 
+    @property
+    def lists_in_order(self) -> bool:
+        """Whether the ascending order of the keys is promised."""
+        return True
+
     @abstractmethod
-    def entries(self, patterns: PatternFilter, *, must_exist: bool) -> AsyncGenerator[Entry, None]:
-        """Stream what takes part.
+    def batches(self, patterns: PatternFilter, *, must_exist: bool) -> AsyncGenerator[list[Entry], None]:
+        """Stream what takes part, as many entries at a time as come together.
 
         Raises:
             QuackError: if the listing breaks off.
         """
+
+    async def entries(self, patterns: PatternFilter, *, must_exist: bool) -> AsyncGenerator[Entry, None]:
+        """Stream what takes part, one entry at a time.
+
+        Raises:
+            QuackError: if the listing breaks off.
+        """
+        async with aclosing(self.batches(patterns, must_exist=must_exist)) as batches:
+            async for batch in batches:
+                for entry in batch:
+                    yield entry
 
     @abstractmethod
     def label_of(self, path: str) -> str:
@@ -79,7 +95,7 @@ class LocalSide(TreeSide):
         super().__init__(self.root, "local")
         self.storage = gateway(LocalStorage(root=self.root))
 
-    async def entries(self, patterns: PatternFilter, *, must_exist: bool) -> AsyncGenerator[Entry, None]:
+    async def batches(self, patterns: PatternFilter, *, must_exist: bool) -> AsyncGenerator[list[Entry], None]:
         """Stream the files and the empty folders; as a target the folder need not exist."""
         if not await run_in_thread(os.path.isdir, self.root):
             if must_exist or await run_in_thread(os.path.lexists, self.root):
@@ -87,8 +103,8 @@ class LocalSide(TreeSide):
             return
         walk = walk_folder(self.root, patterns, on_skipped=self.complain, on_failure=self.failures.append)
         async with aclosing(walk):
-            async for entry in walk:
-                yield entry
+            async for batch in walk:
+                yield batch
 
     def remote_of(self, path: str) -> str:
         """Return the name within the local storage."""
@@ -121,22 +137,32 @@ class StorageSide(TreeSide):
         super().__init__(f"{self.storage.name}:{self.prefix}", self.storage.name)
         self._folders: tuple[str, frozenset[str]] | None = None
 
-    async def entries(self, patterns: PatternFilter, *, must_exist: bool) -> AsyncGenerator[Entry, None]:
+    @property
+    def lists_in_order(self) -> bool:
+        """Whether the storage promises the ascending order of the keys."""
+        return self.storage.lists_in_order
+
+    async def batches(self, patterns: PatternFilter, *, must_exist: bool) -> AsyncGenerator[list[Entry], None]:
         """Stream the files and the empty folders; a folder that is not there has none, as services do not tell.
 
         A storage that is not there as a whole, such as a local one without its root, is an empty target.
         """
-        listed = 0
+        has_listed = False
         try:
-            async with aclosing(self.storage.iter_tree(self.prefix or None)) as files:
-                async for file in files:
-                    listed += 1
-                    path = self._path_of(file)
-                    if self._takes(path, file, patterns):
-                        yield Entry.of_listed(path, file)
+            async with aclosing(self.storage.tree_pages(self.prefix or None)) as pages:
+                async for page in pages:
+                    has_listed = True
+                    yield list(self._taken(page, patterns))
         except RemoteNotFoundError as error:
-            if must_exist or listed or error.kind is not ErrorKind.NOT_FOUND:
+            if must_exist or has_listed or error.kind is not ErrorKind.NOT_FOUND:
                 raise
+
+    def _taken(self, page: Sequence[Mapping[str, Any]], patterns: PatternFilter) -> Iterator[Entry]:
+        takes_all = patterns.takes_all
+        for file in page:
+            path = self._path_of(file)
+            if (takes_all and path and not path.endswith("/")) or self._takes(path, file, patterns):
+                yield Entry.of_listed(path, file)
 
     def _path_of(self, file: Mapping[str, Any]) -> str:
         """Return the path of a listed file relative to the folder, a folder's with `/` at its end."""
@@ -224,7 +250,7 @@ def check_apart(source: LocalSide | StorageSide, target: LocalSide | StorageSide
 
 def local_entry(path: str, found: os.stat_result) -> Entry:
     """Make the entry of a local file."""
-    return Entry(path_key(path), found.st_size, found.st_mtime_ns / 1e9)
+    return Entry.of_local(path_key(path), found)
 
 
 async def _digest_file(path: str, algorithm: str) -> bytes:

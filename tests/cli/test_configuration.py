@@ -168,7 +168,7 @@ def test_integrations_list_tells_what_is_built_in_installed_and_configured(quack
     entry = discovery.EntryPointInfo("ducks", "ducks.pond:Pond", "quackcore_async.integrations", "ducks", "1.2")
     monkeypatch.setattr(discovery, "list_entry_points", lambda: (entry,))
     data = quack("integrations", "list", "--json").result["data"]
-    assert {item["name"] for item in data["built_in"]} == {"local", "memory", "rest", "s3"}
+    assert {item["name"] for item in data["built_in"]} == {"azure", "gcs", "local", "memory", "rest", "s3"}
     assert data["entry_points"][0]["distribution"] == "ducks"
     assert [(item["name"], item["use"]) for item in data["instances"]] == [("archive", "s3"), ("scratch", "local")]
     assert "ducks.pond:Pond of ducks 1.2" in quack("integrations", "list").stdout

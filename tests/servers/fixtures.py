@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.servers.authorization import AuthorizationServer
+from tests.servers.azurite import AzureEndpoint, azurite_running
 from tests.servers.endpoint import S3Endpoint
+from tests.servers.gcs import GCSServer
 from tests.servers.moto import moto_server_running
 from tests.servers.scripted import ScriptedS3
 from tests.servers.seaweed import seaweed_server
@@ -41,6 +43,25 @@ def moto_process() -> Iterator[S3Endpoint]:
 def moto_server(moto_process: S3Endpoint, clean_environ: None) -> S3Endpoint:
     """moto's server with a bucket of this test's own."""
     return with_fresh_bucket(moto_process)
+
+
+@pytest.fixture(scope="session")
+def azurite_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureEndpoint]:
+    with azurite_running(tmp_path_factory.mktemp("azurite")) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def azurite(azurite_process: AzureEndpoint, clean_environ: None) -> AzureEndpoint:
+    """Azurite with a container of this test's own."""
+    return azurite_process.with_fresh_container()
+
+
+@pytest.fixture
+def gcs_server(clean_environ: None) -> Iterator[GCSServer]:
+    """A server that speaks the XML interface of Google Cloud Storage."""
+    with GCSServer() as server:
+        yield server
 
 
 @pytest.fixture

@@ -13,9 +13,10 @@ async def walk(root, patterns=None):
     skipped, failures = [], []
     entries = [
         entry
-        async for entry in walk_folder(
+        async for batch in walk_folder(
             str(root), patterns or PatternFilter(), on_skipped=skipped.append, on_failure=failures.append
         )
+        for entry in batch
     ]
     return entries, skipped, failures
 

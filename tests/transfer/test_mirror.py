@@ -74,6 +74,7 @@ async def test_a_full_disk_under_the_listings_is_a_result(here, there, monkeypat
     def refuse(self, run, entries):
         raise OSError(28, "No space left on device")
 
+    monkeypatch.setattr("quackcore_async.transfer.ordering._WRITE_ENTRIES", 2)
     monkeypatch.setattr("quackcore_async.transfer.ordering.SortedListing._write", refuse)
     result = await sync(here, there)
     assert (result.success, result.error_info.code) == (False, "disk_full")

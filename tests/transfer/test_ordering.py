@@ -47,12 +47,33 @@ def test_a_path_that_is_listed_twice_comes_once():
     listing.close()
 
 
-async def test_it_takes_a_stream():
-    async def entries():
-        for key in (b"b", b"a", b"c"):
-            yield Entry(key)
+@given(st.lists(st.binary(max_size=3), unique=True, min_size=1, max_size=40), st.data(), st.integers(1, 8))
+def test_what_came_first_is_told_from_what_came_after_an_inversion(keys, data, run_entries):
+    ordered = sorted(keys[: data.draw(st.integers(0, len(keys)))])
+    late = keys[len(ordered) :] + data.draw(st.lists(st.sampled_from(keys), max_size=4))
+    marked = data.draw(st.integers(0, len(ordered)))
+    listing = SortedListing(run_entries=run_entries)
+    listing.add(map(Entry, ordered))
+    listing.flush()
+    listing.add(map(Entry, late))
+    listing.flush()
+    told = [(entry.key, is_marked) for entry, is_marked in listing.marked(marked)]
+    assert told == [(key, key in ordered[:marked]) for key in sorted(keys)]
+    listing.close()
 
-    listing = await SortedListing(run_entries=1).fill(entries())
+
+def test_a_short_listing_stays_in_memory_until_it_is_read():
+    listing = SortedListing()
+    listing.add(map(Entry, (b"a", b"b")))
+    assert (listing.is_empty, listing._opened) == (False, None)
+    listing.close()
+
+
+async def test_it_takes_batches():
+    listing = SortedListing(run_entries=1)
+    for keys in ((b"b",), (b"a", b"c")):
+        await listing.put(Entry(key) for key in keys)
+    listing.flush()
     assert [entry.key for entry in listing] == [b"a", b"b", b"c"]
     listing.close()
 

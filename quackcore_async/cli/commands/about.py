@@ -9,8 +9,19 @@ from quackcore_async.cli.output import Outcome, Output
 
 __all__ = ["add_to", "version_lines"]
 
-_DISTRIBUTIONS: Final = ("quackcore-async", "aioboto3", "aiobotocore", "anyio", "httpx", "pydantic", "typer")
+_DISTRIBUTIONS: Final = (
+    "quackcore-async",
+    "aioboto3",
+    "aiobotocore",
+    "anyio",
+    "httpx",
+    "obstore",
+    "pydantic",
+    "typer",
+)
 _BUILT_IN: Final = {
+    "azure": "Azure Blob Storage, with the extra obstore",
+    "gcs": "Google Cloud Storage, with the extra obstore",
     "local": "files below a folder of this machine",
     "memory": "files in memory, for tests",
     "rest": "resources of a REST service",

@@ -1,16 +1,17 @@
 """The memory that transfers read into: bounded, and used again."""
 
 import hashlib
-from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-import anyio
+from quackcore_async.clients.s3.bandwidth import BandwidthLimit
+from quackcore_async.clients.s3.memory import MemoryBudget, process_budget
 
 __all__ = ["BodyBuffer", "BufferPool"]
 
 _CHUNK: Final = 256 * 1024  # bytes handed to the socket at once: more would be copied whole by the transport
+_NOTHING: Final = memoryview(b"")
 
 
 class BodyBuffer:
@@ -19,18 +20,24 @@ class BodyBuffer:
     To botocore it is a seekable file (for its length and its hash), to aiohttp an asynchronous iterable of small
     views, so that no layer copies the whole of it.
 
+    Args:
+        capacity: Bytes that fit in.
+        memory: So many bytes to use; None allocates them.
+
     Attributes:
         memory: All of it, to be filled.
         size: How many bytes from the start are the body.
-        touched: Called whenever the connection has taken a chunk.
+        touched: Called whenever the connection has taken a chunk, and while one waits for `bandwidth`.
+        bandwidth: What each chunk waits for before it is sent.
         sha256: Hash of the body in hexadecimal, None where nobody has computed it.
     """
 
-    def __init__(self, capacity: int) -> None:
-        self.memory = memoryview(bytearray(capacity))
+    def __init__(self, capacity: int, memory: memoryview | None = None) -> None:
+        self.memory = memoryview(bytearray(capacity)) if memory is None else memory
         self.size = 0
         self.touched = _ignore
         self.sha256: str | None = None
+        self.bandwidth: BandwidthLimit | None = None
         self._position = 0
 
     @property
@@ -65,6 +72,8 @@ class BodyBuffer:
 
     async def __aiter__(self) -> AsyncIterator[memoryview]:
         for chunk in self.chunks():
+            if self.bandwidth is not None:
+                await self.bandwidth.take(len(chunk), self.touched)
             yield chunk
             self.touched()
 
@@ -81,19 +90,27 @@ def _ignore() -> None:
 class BufferPool:
     """Lends buffers while their total stays within `capacity` bytes; whoever comes later waits in line.
 
-    A single buffer larger than the capacity is lent when no other one is out.
+    All pools of the process share one budget besides, which is as large as the largest of them. A single buffer
+    that is larger than all of it is lent when no other one is out.
+
+    Args:
+        capacity: Bytes that may be out of this pool.
+        budget: What it shares with the others.
+        bandwidth: What the chunks of its buffers wait for when they are sent.
     """
 
-    def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
-        self._lent = 0
-        self._idle: list[BodyBuffer] = []
-        self._waiting: deque[tuple[int, anyio.Event]] = deque()
+    def __init__(
+        self, capacity: int, budget: MemoryBudget = process_budget, *, bandwidth: BandwidthLimit | None = None
+    ) -> None:
+        self._own = MemoryBudget(capacity)
+        self._budget = budget
+        self._bandwidth = bandwidth
+        budget.join(self, capacity)
 
     @property
     def lent(self) -> int:
         """Bytes that are out."""
-        return self._lent
+        return self._own.granted
 
     @asynccontextmanager
     async def buffer(self, size: int) -> AsyncIterator[BodyBuffer]:
@@ -105,49 +122,46 @@ class BufferPool:
             self.release(buffer)
 
     async def acquire(self, size: int) -> BodyBuffer:
-        """Lend a buffer; give it back with `release`."""
-        if self._waiting or not self._fits(size):
-            await self._wait(size)
-        else:
-            self._lent += size
-        return self._take(size)
+        """Lend a buffer; give it back with `release`.
+
+        Who holds one may only ask for another one when the first is being sent and comes back by itself.
+        """
+        await self._own.acquire(size)
+        try:
+            await self._budget.acquire(size)
+        except BaseException:
+            self._own.release(size)
+            raise
+        return self._lend(size)
+
+    def try_acquire(self, size: int) -> BodyBuffer | None:
+        """Lend a buffer if there is room for it and nobody waits: for what may as well be done later."""
+        if not self._own.try_acquire(size):
+            return None
+        if not self._budget.try_acquire(size):
+            self._own.release(size)
+            return None
+        return self._lend(size)
 
     def release(self, buffer: BodyBuffer) -> None:
         """Take a buffer back and let the next ones in line have its room."""
+        memory, size = buffer.memory, buffer.capacity
         buffer.touched = _ignore
         buffer.sha256 = None
-        self._lent -= buffer.capacity
-        if buffer.capacity <= self._capacity:
-            self._idle.append(buffer)
-        self._admit()
+        buffer.memory = _NOTHING  # whoever still holds the buffer cannot write into that of the next one
+        self._budget.release(size, memory)
+        self._own.release(size)
 
-    def _fits(self, size: int) -> bool:
-        return self._lent == 0 or self._lent + size <= self._capacity
+    def close(self) -> None:
+        """Leave the budget to the other pools; what is out may still come back."""
+        self._budget.leave(self)
 
-    async def _wait(self, size: int) -> None:
-        ticket = (size, anyio.Event())
-        self._waiting.append(ticket)
+    def _lend(self, size: int) -> BodyBuffer:
         try:
-            await ticket[1].wait()
-        except BaseException:
-            if ticket[1].is_set():
-                self._lent -= size
-            else:
-                self._waiting.remove(ticket)
-            self._admit()
+            buffer = BodyBuffer(size, self._budget.memory(size))
+        except MemoryError:
+            self._budget.release(size)
+            self._own.release(size)
             raise
-
-    def _admit(self) -> None:
-        while self._waiting and self._fits(self._waiting[0][0]):
-            size, event = self._waiting.popleft()
-            self._lent += size
-            event.set()
-
-    def _take(self, size: int) -> BodyBuffer:
-        for index, buffer in enumerate(self._idle):
-            if buffer.capacity == size:
-                return self._idle.pop(index)
-        room = self._capacity - self._lent
-        while self._idle and sum(buffer.capacity for buffer in self._idle) > room:
-            self._idle.pop(0)
-        return BodyBuffer(size)
+        buffer.bandwidth = self._bandwidth
+        return buffer

@@ -1,17 +1,17 @@
 """Whether the bytes that arrived are those that the service keeps."""
 
 import base64
+import binascii
 import hashlib
-import os
 import re
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from quackcore_async.clients.s3.crc import CRCS, CrcFunction, crc_function
 from quackcore_async.clients.s3.objects import ObjectInfo
 
-__all__ = ["Expectation", "Hasher", "digest_file", "expectation_of"]
+__all__ = ["ALGORITHMS", "Expectation", "Hasher", "expectation_of", "hasher_of", "load_checksums"]
 
 _PLAIN_MD5: Final = re.compile(r'"?([0-9a-f]{32})"?', re.ASCII)
 _CHUNK: Final = 1024**2
@@ -20,7 +20,7 @@ _CHUNK: Final = 1024**2
 class Hasher(Protocol):
     """A running checksum."""
 
-    def update(self, data: bytes, /) -> None:
+    def update(self, data: bytes | memoryview, /) -> None:
         """Take the next bytes."""
         ...
 
@@ -29,24 +29,29 @@ class Hasher(Protocol):
         ...
 
 
-class _Crc32:
-    def __init__(self) -> None:
+class _CrcHasher:
+    def __init__(self, size: int, function: CrcFunction) -> None:
+        self._size = size
+        self._function = function
         self._value = 0
 
-    def update(self, data: bytes) -> None:
-        self._value = zlib.crc32(data, self._value)
+    def update(self, data: bytes | memoryview) -> None:
+        self._value = self._function(data, self._value)
 
     def digest(self) -> bytes:
-        return self._value.to_bytes(4, "big")
+        return self._value.to_bytes(self._size, "big")
 
 
-_HASHERS: Final[dict[str, Callable[[], Hasher]]] = {
-    "crc32": _Crc32,
+_HASHES: Final[dict[str, Callable[[], Hasher]]] = {
     "sha256": hashlib.sha256,
     "sha1": lambda: hashlib.sha1(usedforsecurity=False),
     "md5": lambda: hashlib.md5(usedforsecurity=False),
 }
-_PREFERRED: Final = ("crc32", "sha256", "sha1")  # the cheapest first; CRC32C and CRC64NVME need compiled code
+_PREFERRED: Final = (*CRCS, "sha256", "sha1")  # the cheapest first
+_SIZES: Final = {**{name: crc.size for name, crc in CRCS.items()}, "sha256": 32, "sha1": 20}  # bytes
+
+ALGORITHMS: Final = (*CRCS, *_HASHES)
+"""The checksums that this package knows; CRC32C and CRC64NVME need compiled code, the extra `checksums`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +66,30 @@ class Expectation:
     algorithm: str
     digest: bytes
 
-    def hasher(self) -> Hasher:
-        """Begin a running checksum of this kind."""
-        return _HASHERS[self.algorithm]()
+    @property
+    def combinable(self) -> bool:
+        """Whether it can be put together from those of parts, so that no byte need be read again."""
+        return self.algorithm in CRCS
+
+
+def load_checksums() -> None:
+    """Load the compiled code for checksums, where it is installed. It blocks: call it in a worker thread."""
+    for algorithm in CRCS:
+        crc_function(algorithm)
+
+
+def hasher_of(algorithm: str) -> Hasher:
+    """Begin a running checksum.
+
+    Raises:
+        LookupError: if there is no code for it here.
+    """
+    if algorithm in _HASHES:
+        return _HASHES[algorithm]()
+    function = crc_function(algorithm)
+    if function is None:
+        raise LookupError(f"nothing here computes {algorithm}: install the extra `checksums`")
+    return _CrcHasher(CRCS[algorithm].size, function)
 
 
 def expectation_of(info: ObjectInfo) -> Expectation | None:
@@ -74,17 +100,21 @@ def expectation_of(info: ObjectInfo) -> Expectation | None:
     """
     for algorithm in _PREFERRED:
         value = info.checksums.get(algorithm)
-        if value is not None:
-            return Expectation(algorithm, base64.b64decode(value))
+        digest = _decoded(value) if value is not None and _is_computed_here(algorithm) else b""
+        if len(digest) == _SIZES[algorithm]:
+            return Expectation(algorithm, digest)
     match = _PLAIN_MD5.fullmatch(info.etag or "")
     if match is None or info.encrypted:
         return None
     return Expectation("md5", bytes.fromhex(match[1]))
 
 
-def digest_file(fd: int, size: int, expectation: Expectation) -> bytes:
-    """Compute the checksum of the first `size` bytes of an open file. It blocks: call it in a worker thread."""
-    hasher = expectation.hasher()
-    for offset in range(0, size, _CHUNK):
-        hasher.update(os.pread(fd, min(_CHUNK, size - offset), offset))
-    return hasher.digest()
+def _is_computed_here(algorithm: str) -> bool:
+    return algorithm in _HASHES or crc_function(algorithm) is not None
+
+
+def _decoded(value: str) -> bytes:
+    try:
+        return base64.b64decode(value, validate=True)
+    except binascii.Error:
+        return b""

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
+from quackcore_async.clients.s3.bandwidth import BandwidthLimit
 from quackcore_async.clients.s3.buffers import BodyBuffer, BufferPool
 from quackcore_async.clients.s3.conditional import ConditionalWrite, Written
 from quackcore_async.clients.s3.failures import classify
@@ -47,6 +48,7 @@ class S3Client:
         settings: How it connects.
         requester: What sends its requests.
         buffers: What its uploads read into.
+        bandwidth: What bytes wait for before they are sent and after they came; None without a limit.
     """
 
     def __init__(
@@ -61,7 +63,9 @@ class S3Client:
         self.requester = Requester(
             ClientSource(self.settings, session=session, client=client), retry or RetryPolicy()
         )
-        self.buffers = BufferPool(self.settings.max_memory)
+        rate = self.settings.max_bandwidth
+        self.bandwidth = None if rate is None else BandwidthLimit(rate)
+        self.buffers = BufferPool(self.settings.max_memory, bandwidth=self.bandwidth)
 
     async def __aenter__(self) -> Self:
         await self.requester.open()
@@ -75,6 +79,7 @@ class S3Client:
     async def aclose(self) -> None:
         """Close the connections. Closing twice does nothing."""
         await self.requester.aclose()
+        self.buffers.close()
 
     @property
     def endpoint_url(self) -> str:
@@ -136,7 +141,13 @@ class S3Client:
         A stream is outside of the queue: a caller that holds several open cannot block the transfers.
         """
         return ObjectStream(
-            self.requester, address, start=start, end=end, if_match=if_match, version_id=version_id
+            self.requester,
+            address,
+            start=start,
+            end=end,
+            if_match=if_match,
+            version_id=version_id,
+            bandwidth=self.bandwidth,
         )
 
     async def put(
@@ -157,6 +168,8 @@ class S3Client:
         Raises:
             ConflictError: if a condition does not hold; code `exists` for `IfNoneMatch`.
         """
+        if self.bandwidth is not None and isinstance(data, bytes):
+            await self.bandwidth.take(len(data))
         write = ConditionalWrite(self.requester, address, conditions)
         return await write.put(data, described or {})
 

@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal
 
-from quackcore_async.clients.s3.checksums import Expectation, Hasher, digest_file, expectation_of
+import anyio
+
+from quackcore_async.clients.s3.checksums import Expectation, expectation_of
 from quackcore_async.clients.s3.client import S3Client
 from quackcore_async.clients.s3.names import S3Address, check_key
-from quackcore_async.clients.s3.objects import ObjectInfo
+from quackcore_async.clients.s3.objects import ObjectInfo, object_info
 from quackcore_async.clients.s3.parts import Part, parts_of
+from quackcore_async.clients.s3.running import RunningChecksum, running_checksum
 from quackcore_async.clients.s3.settings import MIB
 from quackcore_async.clients.s3.stream import ObjectStream
-from quackcore_async.concurrency import for_each, run_briefly, run_in_thread
-from quackcore_async.errors import ConflictError, IntegrityError
+from quackcore_async.concurrency import first_error, for_each, run_briefly, run_in_thread
+from quackcore_async.errors import ConflictError, IntegrityError, QuackError
 from quackcore_async.protocols import ProgressCallback
 
 __all__ = ["Downloaded", "download"]
@@ -120,6 +123,8 @@ class _Download:
         self._version_id = version_id
         self._progress = progress
         self._part_size = client.settings.part_size
+        self._expected: Expectation | None = None
+        self._checksum: RunningChecksum | None = None
 
     async def run(self) -> Downloaded:
         async with (
@@ -130,31 +135,43 @@ class _Download:
             if info.size <= self._part_size:
                 return await self._run_whole(info, first)
             await run_in_thread(self._open, info)
-            await self._write(first, None)
+            try:
+                async with anyio.create_task_group() as group:
+                    group.start_soon(self._expect, info)
+                    await self._write(first)
+            except ExceptionGroup as errors:
+                raise first_error(errors) from None
         await self._write_rest(info)
-        info = await self._with_checksums(info)
-        return Downloaded(info, await run_in_thread(self._settle_parts, info))
+        return Downloaded(info, await run_in_thread(self._settle, info))
 
     async def _run_whole(self, info: ObjectInfo, stream: ObjectStream) -> Downloaded:
-        expectation = expectation_of(info)
-        hasher = expectation.hasher() if expectation is not None else None
+        self._begin_checksum(expectation_of(info))
+        await self._write(stream, last=lambda: self._settle(info))
+        return Downloaded(info, "length" if self._expected is None else "full")
 
-        def settle() -> Verified:
-            return self._settle(expectation, hasher.digest() if hasher is not None else b"")
+    async def _expect(self, info: ObjectInfo) -> None:
+        """Ask for the checksums of the whole object: the answer to a range brings none."""
+        parameters = {"Bucket": self._address.bucket, "Key": self._address.key, "ChecksumMode": "ENABLED"}
+        if info.version_id is not None:
+            parameters["VersionId"] = info.version_id
+        try:
+            # In the slot of this download: to wait for another one while holding it could last for ever.
+            answer = await self._client.requester.call("head_object", f"look up {self._address}", parameters)
+        except QuackError:
+            looked_up = info
+        else:
+            looked_up = object_info(self._address.key, answer)
+        self._begin_checksum(expectation_of(looked_up if looked_up.etag == info.etag else info))
 
-        await self._write(stream, hasher, last=settle)
-        return Downloaded(info, "length" if expectation is None else "full")
+    def _begin_checksum(self, expected: Expectation | None) -> None:
+        self._expected = expected
+        self._checksum = running_checksum(expected) if expected is not None else None
 
-    def _settle_parts(self, info: ObjectInfo) -> Verified:
-        expectation = expectation_of(info)
-        digest = digest_file(self._fd, info.size, expectation) if expectation is not None else b""
-        return self._settle(expectation, digest)
-
-    def _settle(self, expectation: Expectation | None, digest: bytes) -> Verified:
+    def _settle(self, info: ObjectInfo) -> Verified:
         """Compare the bytes with what the service keeps, and let the file be taken."""
-        if expectation is not None:
-            self._compare(expectation, digest)
-        verified: Verified = "length" if expectation is None else "full"
+        if self._expected is not None and self._checksum is not None:
+            self._compare(self._expected, self._checksum.digest(self._fd, info.size))
+        verified: Verified = "length" if self._expected is None else "full"
         self._finish(verified)
         return verified
 
@@ -175,7 +192,7 @@ class _Download:
             ):
                 if stream.info.size != info.size or stream.end - stream.start != part.size:
                     raise ConflictError(f"cannot read {self._address}: its size changed meanwhile", code="changed")
-                await self._write(stream, None)
+                await self._write(stream)
 
         await for_each(fetch, parts, max_concurrency=self._client.settings.transfer_concurrency)
 
@@ -183,9 +200,7 @@ class _Download:
         self._fd = self._begin(info)
         os.ftruncate(self._fd, info.size)
 
-    async def _write(
-        self, stream: ObjectStream, hasher: Hasher | None, last: Callable[[], object] | None = None
-    ) -> None:
+    async def _write(self, stream: ObjectStream, last: Callable[[], object] | None = None) -> None:
         """Write a stream to its place in the file, about a MiB at a time, and do `last` in the last thread."""
         offset = stream.start
         chunks: list[bytes] = []
@@ -198,7 +213,7 @@ class _Download:
                 chunks.append(chunk)
                 pending += len(chunk)
             if pending >= _FLUSH or len(chunks) >= _MAX_CHUNKS or not more:
-                flush = partial(self._flush, stream.info, chunks, offset, hasher, None if more else last)
+                flush = partial(self._flush, stream.info, chunks, offset, None if more else last)
                 await (run_briefly(flush) if pending <= _BRIEF else run_in_thread(flush))
                 self._progress(pending)
                 offset += pending
@@ -209,24 +224,15 @@ class _Download:
         info: ObjectInfo,
         chunks: list[bytes],
         offset: int,
-        hasher: Hasher | None,
         last: Callable[[], object] | None,
     ) -> None:
         if self._fd < 0:
             self._open(info)
-        if hasher is not None:
-            for chunk in chunks:
-                hasher.update(chunk)
+        if self._checksum is not None:
+            self._checksum.feed(offset, chunks)
         _write_at(self._fd, chunks, offset)
         if last is not None:
             last()
-
-    async def _with_checksums(self, info: ObjectInfo) -> ObjectInfo:
-        """Ask for the service's checksums where the entity tag is none."""
-        if expectation_of(info) is not None:
-            return info
-        looked_up = await self._client.head(self._address, version_id=info.version_id, checksums=True)
-        return looked_up if looked_up.etag == info.etag else info
 
     def _compare(self, expectation: Expectation, digest: bytes) -> None:
         if digest != expectation.digest:

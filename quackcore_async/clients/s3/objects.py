@@ -1,5 +1,6 @@
 """What the client returns: objects and pages of listings, as plain values."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,6 +23,7 @@ _CHECKSUMS: Final = {
     "ChecksumSHA1": "sha1",
     "ChecksumSHA256": "sha256",
 }
+_FROM_THE_START: Final = re.compile(r"bytes 0-(\d+)/(\d+)", re.ASCII)  # RFC 9110 section 14.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +131,6 @@ def object_info(key: str, answer: Mapping[str, Any], *, size: int | None = None)
         size: Bytes of the whole object, where the answer tells only those of a range.
     """
     encryption = answer.get("ServerSideEncryption")
-    whole = answer.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT"
-    checksums = {name: answer[field] for field, name in _CHECKSUMS.items() if answer.get(field)}
     return ObjectInfo(
         key=key,
         size=answer.get("ContentLength", answer.get("Size", 0)) if size is None else size,
@@ -138,8 +138,33 @@ def object_info(key: str, answer: Mapping[str, Any], *, size: int | None = None)
         last_modified=answer.get("LastModified"),
         content_type=answer.get("ContentType"),
         metadata=answer.get("Metadata") or {},
-        checksums={name: value for name, value in checksums.items() if whole and "-" not in value},
+        checksums=_whole_checksums(answer),
         storage_class=answer.get("StorageClass"),
         version_id=answer.get("VersionId"),
         encrypted=encryption not in (None, "AES256") or "SSECustomerAlgorithm" in answer,
     )
+
+
+def _whole_checksums(answer: Mapping[str, Any]) -> dict[str, str]:
+    """Return the checksums that are those of all bytes of the object.
+
+    That of an object made of parts may be one of the parts' checksums; then the type says so, or a number of parts
+    after it, or neither: the answer to a range leaves out both, and to a range that is a part it brings the part's
+    own. https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
+    """
+    stated = {name: answer[field] for field, name in _CHECKSUMS.items() if answer.get(field)}
+    if not stated or answer.get("ChecksumType", "FULL_OBJECT") != "FULL_OBJECT":
+        return {}
+    if "ContentRange" in answer and not (_is_everything(answer["ContentRange"]) and _is_sure_of_it(answer)):
+        return {}
+    return {name: value for name, value in stated.items() if "-" not in value}
+
+
+def _is_everything(content_range: str) -> bool:
+    match = _FROM_THE_START.fullmatch(content_range)
+    return match is not None and int(match[1]) + 1 == int(match[2])
+
+
+def _is_sure_of_it(answer: Mapping[str, Any]) -> bool:
+    """Tell whether the checksum is none of checksums: it is said, or the entity tag is that of no parts."""
+    return "ChecksumType" in answer or "-" not in answer.get("ETag", "-")

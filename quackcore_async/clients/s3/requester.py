@@ -2,15 +2,16 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from time import monotonic
 from typing import Any, Final, TypeVar
 
+from quackcore_async.clients.s3.adaptive import AdaptiveLimit, Outcome
 from quackcore_async.clients.s3.buffers import BodyBuffer
 from quackcore_async.clients.s3.failures import classify, with_action
 from quackcore_async.clients.s3.session import ClientSource, OpenClient
 from quackcore_async.concurrency import LoopBinding
 from quackcore_async.errors import ConnectFailedError, ErrorKind, LifecycleError, QuackError
 from quackcore_async.retry import RetryBudget, RetryPolicy
-from quackcore_async.transport.slots import Slots
 
 __all__ = ["Requester"]
 
@@ -34,7 +35,7 @@ class Requester:
         self.transfer_retry = retry.replace(timeout=None)
         self.budget = RetryBudget()
         self._source = source
-        self._slots = Slots(source.settings.max_concurrency)
+        self._slots = AdaptiveLimit(source.settings.max_concurrency, floor=source.settings.min_concurrency)
         self._binding: LoopBinding | None = None
 
     async def open(self) -> None:
@@ -147,14 +148,26 @@ class Requester:
     async def _send_once(
         self, client: OpenClient, operation: str, params: dict[str, Any], body: BodyBuffer | None
     ) -> dict[str, Any]:
+        outcome: Outcome = "ignored"
+        begun = monotonic()
         client.in_flight += 1
         try:
-            return await client.engine.send(operation, params, body)
-        except QuackError:
-            raise
+            answer = await client.engine.send(operation, params, body)
+            outcome = "ok"
         except Exception as exc:
-            raise classify(exc) from exc
+            error = classify(exc)
+            if error.kind is ErrorKind.RATE_LIMITED:
+                outcome = "throttled"
+            elif error.status_code is not None:
+                outcome = "ok"
+            if error is exc:
+                raise
+            raise error from exc
+        else:
+            return answer
         finally:
+            size = 0 if body is None else body.size.bit_length()
+            self._slots.note(outcome, monotonic() - begun, (operation, size))
             client.in_flight -= 1
             if client.retired:
                 await self._source.close_idle()

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 import anyio
 
+from quackcore_async.clients.s3.checksums import load_checksums
 from quackcore_async.clients.s3.connections import session_class, trust
 from quackcore_async.clients.s3.engines import Aioboto3Engine, Engine
 from quackcore_async.clients.s3.failures import classify
@@ -203,6 +204,7 @@ def _prepare(
     import aiobotocore.session
     from aiobotocore.config import AioConfig
 
+    load_checksums()
     profile_config: Mapping[str, Any] = {}
     if session is None:
         core = aiobotocore.session.AioSession()

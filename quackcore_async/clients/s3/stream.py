@@ -4,6 +4,7 @@ import re
 from types import TracebackType
 from typing import Any, Final, Self
 
+from quackcore_async.clients.s3.bandwidth import BandwidthLimit
 from quackcore_async.clients.s3.failures import classify, with_action
 from quackcore_async.clients.s3.names import S3Address
 from quackcore_async.clients.s3.objects import ObjectInfo, object_info, quoted_tag
@@ -30,6 +31,7 @@ class ObjectStream:
         end: Byte after the last; None is the end of the object.
         if_match: Read only this entity tag.
         version_id: Read this version.
+        bandwidth: What each piece waits for when it came; None without a limit.
 
     Attributes:
         info: The object, once the stream is open.
@@ -49,7 +51,9 @@ class ObjectStream:
         end: int | None = None,
         if_match: str | None = None,
         version_id: str | None = None,
+        bandwidth: BandwidthLimit | None = None,
     ) -> None:
+        self._bandwidth = bandwidth
         self.start = start or 0
         self._requester = requester
         self._address = address
@@ -95,11 +99,14 @@ class ObjectStream:
         if not self._opened:
             raise LifecycleError("the stream is not open: enter it with `async with` first")
         try:
-            return await self._read_once()
+            chunk = await self._read_once()
         except QuackError as error:
             if not error.retryable:
                 raise
-            return await self._resume(error)
+            chunk = await self._resume(error)
+        if self._bandwidth is not None and chunk:
+            await self._bandwidth.take(len(chunk))
+        return chunk
 
     async def _resume(self, first_error: QuackError) -> bytes:
         pending: QuackError | None = first_error
@@ -203,8 +210,10 @@ class ObjectStream:
 
     def _check(self, answer: dict[str, Any]) -> None:
         first, end, size = self._extent(answer)
+        if self._etag is not None and quoted_tag(answer.get("ETag")) != quoted_tag(self._etag):
+            raise _changed(self._address, None)  # not every service looks at the condition
         if self._opened:
-            if quoted_tag(answer.get("ETag")) != self.info.etag or size != self.info.size:
+            if size != self.info.size:
                 raise _changed(self._address, None)
             expected_end = self.end
         else:

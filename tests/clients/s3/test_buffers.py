@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quackcore_async.clients.s3.buffers import BodyBuffer, BufferPool
+from quackcore_async.clients.s3.memory import MemoryBudget
 
 
 def filled(content: bytes, capacity: int | None = None) -> BodyBuffer:
@@ -41,22 +42,31 @@ async def test_a_buffer_is_sent_in_small_views_and_says_when_each_was_taken():
     assert len(taken) == len(chunks)
 
 
-async def test_buffers_are_used_again():
-    pool = BufferPool(100)
+async def test_memory_is_used_again():
+    pool = BufferPool(100, MemoryBudget(100))
+    async with pool.buffer(40) as first:
+        memory = first.memory
+    async with pool.buffer(40) as second:
+        assert second.memory is memory
+
+
+async def test_who_keeps_a_buffer_after_its_time_cannot_write_into_that_of_the_next_one():
+    pool = BufferPool(100, MemoryBudget(100))
     async with pool.buffer(40) as first:
         pass
-    async with pool.buffer(40) as second:
-        assert second is first
+    with pytest.raises(TypeError, match="read-only"):
+        first.memory[:5] = b"stale"
 
 
 async def test_the_pool_never_lends_or_keeps_more_than_its_capacity():
-    pool = BufferPool(100)
+    budget = MemoryBudget(100)
+    pool = BufferPool(100, budget)
     peak = 0
 
     async def use(size: int) -> None:
         nonlocal peak
         async with pool.buffer(size):
-            peak = max(peak, pool.lent)
+            peak = max(peak, pool.lent, budget.granted + budget.kept)
             await checkpoint()
 
     async with anyio.create_task_group() as group:
@@ -64,7 +74,7 @@ async def test_the_pool_never_lends_or_keeps_more_than_its_capacity():
             group.start_soon(use, size)
     assert peak <= 100
     assert pool.lent == 0
-    assert sum(buffer.capacity for buffer in pool._idle) <= 100
+    assert budget.kept <= 100
 
 
 async def test_a_buffer_larger_than_the_pool_is_lent_alone():
@@ -120,3 +130,64 @@ async def test_a_cancelled_waiter_gives_its_room_to_the_next(when):
     with anyio.fail_after(1):
         async with pool.buffer(100):
             pass
+
+
+async def test_pools_share_what_there_is():
+    budget = MemoryBudget(100)
+    one, other = BufferPool(100, budget), BufferPool(60, budget)
+    async with one.buffer(80):
+        assert other.try_acquire(40) is None
+        assert (other.lent, budget.granted) == (0, 80)
+        with anyio.move_on_after(0.01) as scope:
+            await other.acquire(40)
+        assert scope.cancelled_caught
+        assert (other.lent, budget.granted) == (0, 80)
+        async with other.buffer(20):
+            assert budget.granted == 100
+
+
+async def test_a_pool_that_has_its_share_does_not_hold_up_the_others():
+    budget = MemoryBudget(100)
+    small, large = BufferPool(20, budget), BufferPool(100, budget)
+    held = await small.acquire(20)
+    async with anyio.create_task_group() as group:
+        group.start_soon(small.acquire, 20)
+        await anyio.wait_all_tasks_blocked()
+        with anyio.fail_after(1):
+            async with large.buffer(80):
+                pass
+        small.release(held)
+
+
+async def test_a_buffer_that_is_not_urgent_waits_for_nobody():
+    pool = BufferPool(100, MemoryBudget(100))
+    first = pool.try_acquire(60)
+    assert first is not None
+    assert pool.try_acquire(60) is None
+    pool.release(first)
+    assert pool.try_acquire(60) is not None
+
+
+async def test_memory_that_nobody_may_ask_for_any_more_is_let_go():
+    budget = MemoryBudget(100)
+    one, other = BufferPool(100, budget), BufferPool(100, budget)
+    async with one.buffer(50):
+        pass
+    one.close()
+    assert budget.kept == 50
+    async with other.buffer(50):
+        other.close()
+    assert budget.kept == 0
+
+
+async def test_a_pool_without_memory_gives_its_room_back(monkeypatch):
+    budget = MemoryBudget(100)
+    pool = BufferPool(100, budget)
+
+    def fail(self, size):
+        raise MemoryError
+
+    monkeypatch.setattr(MemoryBudget, "memory", fail)
+    with pytest.raises(MemoryError):
+        await pool.acquire(60)
+    assert (pool.lent, budget.granted) == (0, 0)

@@ -283,6 +283,26 @@ async def test_an_object_replaced_between_ranges_is_begun_again_and_never_mixed(
     assert told == sorted(told)
 
 
+async def test_versions_never_mix_though_the_service_ignores_if_match(scripted_s3, scripted, tmp_path, make_file):
+    old, new = make_file(17 * MIB, "old").read_bytes(), make_file(17 * MIB, "new").read_bytes()
+    scripted_s3.put("key", old, '"old-3"')
+
+    def script(request):
+        request.headers.pop("if-match", None)
+        if scripted_s3.count("GetObject") == 2:
+            scripted_s3.put("key", new, '"new-3"')
+
+    scripted_s3.script = script
+    with (tmp_path / "out").open("w+b") as out:
+        await download(
+            scripted,
+            scripted_s3.endpoint.address("key"),
+            lambda _info: out.fileno(),
+            finish=lambda _verified: None,
+        )
+    assert (tmp_path / "out").read_bytes() == new
+
+
 async def test_an_object_replaced_twice_is_a_conflict(scripted_s3, scripted, tmp_path, make_file):
     content = make_file(17 * MIB).read_bytes()
 

@@ -162,7 +162,17 @@ def test_settings_show_no_secret():
     assert "token value" not in repr(settings)
 
 
-@pytest.mark.parametrize("change", [{"max_concurrency": 0}, {"part_size": 0}, {"idle_timeout": 0.0}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"max_concurrency": 0},
+        {"min_concurrency": 0},
+        {"part_size": 0},
+        {"idle_timeout": 0.0},
+        {"max_bandwidth": 0},
+        {"max_bandwidth": float("inf")},
+    ],
+)
 def test_settings_that_cannot_work_are_refused(change):
     with pytest.raises(ValueError, match=next(iter(change))):
         S3Settings(**change)

@@ -293,6 +293,8 @@ class _Connection(asyncio.Protocol):
                 return
             if self._error is not None:
                 raise self._error
+            if body.bandwidth is not None:
+                await body.bandwidth.take(len(chunk), self._touch)
             transport.write(chunk)
             if self._writable is not None:
                 await self._writable

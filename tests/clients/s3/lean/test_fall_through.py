@@ -2,7 +2,7 @@
 
 import pytest
 
-from quackcore_async.clients.s3 import S3Client, upload_bytes
+from quackcore_async.clients.s3 import S3Client, copy_object, upload_bytes
 from quackcore_async.clients.s3.buffers import BodyBuffer
 from quackcore_async.clients.s3.lean.messages import MESSAGES, message_for
 from quackcore_async.errors import ErrorKind, QuackError, ResponseError, StorageError
@@ -11,9 +11,24 @@ from tests.clients.s3.lean.conftest import engine_of
 from tests.servers.scripted import Answer, error_answer
 
 PLACE = {"Bucket": "bucket", "Key": "key"}
-SOURCE = {"Bucket": "bucket", "Key": "source"}
 PARTS = {"Parts": [{"PartNumber": 1, "ETag": '"e"'}]}
 COVERED = {
+    "copy_object": {
+        "Bucket": "b",
+        "Key": "k",
+        "CopySource": {"Bucket": "b", "Key": "s"},
+        "CopySourceIfMatch": '"e"',
+        "IfNoneMatch": "*",
+    },
+    "upload_part_copy": {
+        "Bucket": "b",
+        "Key": "k",
+        "UploadId": "u",
+        "PartNumber": 1,
+        "CopySource": {"Bucket": "b", "Key": "s"},
+        "CopySourceRange": "bytes=0-9",
+        "CopySourceIfMatch": '"e"',
+    },
     "put_object": {**PLACE, "Body": b"x"},
     "get_object": PLACE,
     "head_object": PLACE,
@@ -25,8 +40,6 @@ COVERED = {
     "complete_multipart_upload": {**PLACE, "UploadId": "u", "MultipartUpload": PARTS},
     "abort_multipart_upload": {**PLACE, "UploadId": "u"},
     "list_parts": {**PLACE, "UploadId": "u"},
-    "copy_object": {**PLACE, "CopySource": SOURCE},
-    "upload_part_copy": {**PLACE, "CopySource": SOURCE, "UploadId": "u", "PartNumber": 1},
 }
 
 
@@ -131,20 +144,33 @@ def test_a_body_that_is_neither_bytes_nor_a_buffer_is_left(body):
     assert put(Body=body) is None
 
 
-@pytest.mark.parametrize(
-    "source",
-    ["bucket/key", {**SOURCE, "VersionId": "v"}, {"Bucket": "arn:aws:s3:us-east-1:1:accesspoint/a", "Key": "k"}],
-)
-def test_a_source_that_is_more_than_a_key_of_a_bucket_is_left(source):
-    assert message_for("copy_object", {**PLACE, "CopySource": source}, None) is None
-
-
 async def test_what_is_left_is_sent_by_aioboto3(scripted_s3, scripted):
     scripted_s3.put("source", b"content")
+    address = scripted_s3.endpoint.address
     await scripted.head_bucket("scripted")
-    await scripted.head(scripted_s3.endpoint.address("source"))
+    await scripted.head(address("source"))
+    await scripted.head_bucket("scripted")
     agents = [request.headers["user-agent"].partition("/")[0] for request in scripted_s3.requests]
-    assert agents == ["aiobotocore", "quackcore-async"]
+    assert agents == ["aiobotocore", "quackcore-async", "aiobotocore"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["bucket/key", {"Bucket": "arn:aws:s3:::b", "Key": "k"}, {"Bucket": "b", "Key": "k", "VersionId": "1"}],
+)
+def test_a_copy_from_elsewhere_or_of_a_version_is_left(source):
+    assert message_for("copy_object", {**COVERED["copy_object"], "CopySource": source}, None) is None
+
+
+async def test_a_copy_carries_its_source_encoded_and_its_condition(scripted_s3, scripted):
+    scripted_s3.put("a source+1", b"content")
+    copied = b"<CopyObjectResult><ETag>&quot;e&quot;</ETag></CopyObjectResult>"
+    scripted_s3.script = lambda request: Answer(body=copied) if request.operation == "CopyObject" else None
+    address = scripted_s3.endpoint.address
+    await copy_object(scripted, address("a source+1"), address("target"), overwrite=False)
+    (request,) = [each for each in scripted_s3.requests if each.operation == "CopyObject"]
+    assert request.headers["x-amz-copy-source"].endswith("/a%20source%2B1")
+    assert request.headers["if-none-match"] == "*"
 
 
 async def test_metadata_that_is_not_ascii_is_refused_as_aioboto3_refuses_it(scripted_s3, scripted):

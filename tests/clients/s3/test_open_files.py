@@ -1,0 +1,71 @@
+"""Transfers hold no more files open than the process may."""
+
+import anyio
+import pytest
+
+from quackcore_async.clients.s3 import open_files
+from quackcore_async.clients.s3.open_files import file_slots, open_file_allowance
+
+resource = pytest.importorskip("resource")
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request):
+    return request.param
+
+
+@pytest.fixture
+def limited(monkeypatch):
+    """Set the limit of the process, as the module sees it."""
+
+    def limit(soft: int) -> None:
+        monkeypatch.setattr(resource, "getrlimit", lambda _which: (soft, soft))
+
+    return limit
+
+
+def test_what_is_open_and_what_will_be_counts(limited, tmp_path):
+    limited(500)
+    before = open_file_allowance(100)
+    files = [(tmp_path / str(number)).open("w") for number in range(10)]
+    try:
+        assert open_file_allowance(100) == before - 10
+    finally:
+        for file in files:
+            file.close()
+    assert open_file_allowance(50) == before + 50
+
+
+def test_files_are_really_open_up_to_the_allowance(tmp_path):
+    allowance = min(open_file_allowance(), 200)
+    files = [(tmp_path / str(number)).open("w") for number in range(allowance)]
+    for file in files:
+        file.close()
+
+
+@pytest.mark.parametrize(("soft", "allowed"), [(10, 1), (resource.RLIM_INFINITY, 1024), (10**6, 1024)])
+def test_there_is_always_one_and_never_any_number(limited, soft, allowed):
+    limited(soft)
+    assert open_file_allowance() == allowed
+
+
+def test_a_system_that_does_not_tell_what_is_open_has_something_open(limited, monkeypatch):
+    limited(500)
+    monkeypatch.setattr(open_files, "_LISTINGS", ("/no/such/listing",))
+    assert open_file_allowance() == 500 - 64 - 64
+
+
+def test_windows_has_no_such_limit(monkeypatch):
+    monkeypatch.setattr(open_files.sys, "platform", "win32")
+    monkeypatch.setattr(resource, "getrlimit", None)
+    assert 1 <= open_file_allowance() < 512
+
+
+async def test_all_transfers_of_a_loop_share_their_slots(limited):
+    limited(500)
+    slots = file_slots(100)
+    assert file_slots(1) is slots
+    assert slots.limit < 500 - 100
+    async with anyio.create_task_group() as group:
+        group.start_soon(slots.acquire)
+    assert file_slots().held == 1
