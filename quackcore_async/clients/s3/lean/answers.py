@@ -142,7 +142,8 @@ def _read_copied(root: Element) -> dict[str, Any]:
 
 
 def _read_copied_part(root: Element) -> dict[str, Any]:
-    return {"CopyPartResult": read_fields(root)}
+    fields = read_fields(root)
+    return {"CopyPartResult": {**fields, "ETag": fields["ETag"]}}
 
 
 READERS: Final[Mapping[str, Callable[[Element], dict[str, Any]]]] = {

@@ -10,6 +10,7 @@ _STATUS_LINE: Final = re.compile(r"HTTP/1\.([01]) ([1-5]\d\d)(?: [^\r\n\0]*)?")
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _SIZE_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?")
 _LONGEST_LINE: Final = 8192
+_LONGEST_TRAILER: Final = 64 * 1024
 _LONGEST_NUMBER: Final = 15
 _NO_CONTENT: Final = frozenset({204, 304})
 
@@ -52,6 +53,8 @@ def parse_head(data: bytes) -> Head:
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     options = headers.get("connection", "").lower()
     persists = "close" not in options and (match[1] == "1" or "keep-alive" in options)
+    if "transfer-encoding" in headers and "content-length" in headers:  # RFC 9112 section 6.1
+        persists = False
     return Head(int(match[2]), headers, persists)
 
 
@@ -146,6 +149,7 @@ class _Chunked(Body):
         self._line = bytearray()
         self._left = 0
         self._state = "size"
+        self._trailer = 0
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         at = 0
@@ -187,6 +191,10 @@ class _Chunked(Body):
             self._state = "size"
         elif not line:  # the empty line behind the trailer
             self.ended = True
+        else:
+            self._trailer += len(line)
+            if self._trailer > _LONGEST_TRAILER:
+                raise MalformedError("the trailer of the answer is too long")
 
     def close(self) -> None:
         """It ends early, unless it has ended."""

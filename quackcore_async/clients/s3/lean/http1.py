@@ -31,6 +31,7 @@ _MAX_HEAD: Final = 64 * 1024
 _HIGH: Final = 1024**2  # bytes that wait to be read before the socket is left alone
 _LOW: Final = _HIGH // 4
 _FINAL: Final = 200  # statuses below are interim answers: RFC 9110 section 15.2
+_REFUSALS_FROM: Final = 300
 _SWITCHING: Final = 101
 _KEEPALIVE: Final = 15.0  # seconds that an idle connection is kept: S3 closes them after 20 or so
 _HAPPY_EYEBALLS: Final = 0.25  # seconds: RFC 8305 section 5
@@ -227,6 +228,9 @@ class _Connection(asyncio.Protocol):
         except BaseException:
             self.abort()
             raise
+        if not self._whole and self._head.status < _REFUSALS_FROM:
+            self.abort()
+            raise error_of_meaning(meanings.PROTOCOL, "the service tells of success before it has the whole body")
         response = Response(self._head, self)
         if self.is_read():
             response = Response(self._head, None)
@@ -315,6 +319,9 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Called with what came."""
+        if not self._method:  # nobody has asked: it must not be taken for the answer to the next request
+            self.abort()
+            return
         self._touch()
         try:
             if self._body is None:
@@ -327,8 +334,6 @@ class _Connection(asyncio.Protocol):
 
     def _take_head(self, data: bytes) -> bytes:
         """Take the head of the answer, and return what follows it."""
-        if not self._method:
-            raise MalformedError("the service answers without being asked")
         data = self._beginning + data
         self._beginning = b""
         while (end := data.find(b"\r\n\r\n")) >= 0:

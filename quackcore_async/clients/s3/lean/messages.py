@@ -10,6 +10,7 @@ from typing import Any, Final
 from quackcore_async.clients.s3.buffers import BodyBuffer
 from quackcore_async.clients.s3.lean.signing import encode_key
 from quackcore_async.clients.s3.lean.xml import completion, deletion, fits_xml
+from quackcore_async.errors import ErrorKind, StorageError
 
 __all__ = ["MESSAGES", "Message", "message_for"]
 
@@ -25,6 +26,7 @@ _WRITE_HEADERS: Final = {
 _READ_HEADERS: Final = {"ChecksumMode": "x-amz-checksum-mode", "IfMatch": "if-match", "Range": "range"}
 _CONDITIONS: Final = {"IfMatch": "if-match", "IfNoneMatch": "if-none-match"}
 _PART: Final = {"PartNumber", "ETag"}
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _SOURCE_HEADERS: Final = {
     "CopySourceIfMatch": "x-amz-copy-source-if-match",
@@ -106,14 +108,27 @@ def message_for(operation: str, params: Mapping[str, Any], body: BodyBuffer | No
 
 
 def _fits_header(value: object) -> bool:
-    """Tell whether a value arrives as it is: blanks at its ends and what is not ASCII do not."""
-    return isinstance(value, str) and value.isascii() and value.isprintable() and value == value.strip()
+    """Tell whether a value arrives as it is: blanks at its ends and what is not ASCII do not.
+
+    Raises:
+        StorageError: of kind `invalid_input`, if it holds control characters, which no header can.
+    """
+    if not isinstance(value, str):
+        return False
+    if _CONTROL.search(value) is not None:
+        raise StorageError(
+            f"control characters in {value[:40]!r}: no header can hold them",
+            kind=ErrorKind.INVALID_INPUT,
+            code="invalid_request",
+        )
+    return value.isascii() and value == value.strip()
 
 
 def _metadata(message: Message, params: dict[str, Any]) -> bool:
     for name, value in (params.pop("Metadata", None) or {}).items():
         header = f"x-amz-meta-{name.lower()}"
-        if not _TOKEN.fullmatch(name) or header in message.headers or not _fits_header(value):
+        fits = _fits_header(name) and _fits_header(value)
+        if not fits or _TOKEN.fullmatch(name) is None or header in message.headers:
             return False
         message.headers[header] = value
     return True

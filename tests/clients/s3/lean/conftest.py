@@ -10,6 +10,12 @@ def engine_of(client):
     return client.requester._source.current.engine
 
 
+def connections_of(client):
+    """Return how many connections a client has, and how many of them wait for a request."""
+    pool = engine_of(client)._pool
+    return len(pool._all), sum(map(len, pool._idle.values()))
+
+
 @pytest.fixture
 def resolve_to_loopback(monkeypatch):
     """Let every host name be this machine: `bucket.localhost` is no name everywhere."""

@@ -99,6 +99,7 @@ def test_a_page_of_html_is_not_the_answer_to_a_write(operation):
         ),
         ("create_multipart_upload", b"<InitiateMultipartUploadResult/>"),
         ("create_multipart_upload", b"<InitiateMultipartUploadResult><UploadId/></InitiateMultipartUploadResult>"),
+        ("upload_part_copy", b"<CopyPartResult/>"),
         ("list_parts", b"<ListPartsResult><Part><Size>1</Size></Part></ListPartsResult>"),
         (
             "list_parts",
@@ -112,7 +113,7 @@ def test_an_answer_without_what_it_is_about_is_broken(operation, body):
     assert caught.value.code == "protocol"
 
 
-@pytest.mark.parametrize("operation", ["complete_multipart_upload", "delete_objects", "list_objects_v2"])
+@pytest.mark.parametrize("operation", READERS)
 def test_an_error_inside_a_200_is_an_error(operation):
     body = b"<?xml version='1.0'?>\n  <Error><Code>InternalError</Code><Message>We failed</Message></Error>"
     with pytest.raises(RefusedError) as caught:

@@ -10,7 +10,7 @@ import pytest
 from quackcore_async.clients.s3 import S3Address, S3Client, upload_bytes
 from quackcore_async.clients.s3.buffers import BodyBuffer
 from quackcore_async.retry import RetryPolicy
-from tests.clients.s3.lean.conftest import engine_of
+from tests.clients.s3.lean.conftest import connections_of
 from tests.servers.endpoint import S3Endpoint
 from tests.servers.faulty import FaultyServer
 
@@ -112,8 +112,8 @@ async def interrupt_by_scope(coroutine, nth):
 
 
 def nothing_is_left(client, before):
-    connector = engine_of(client)._session.connector
-    assert not connector._acquired
+    everything, idle = connections_of(client)
+    assert everything == idle
     assert {task for task in asyncio.all_tasks() if not task.done()} == before
 
 

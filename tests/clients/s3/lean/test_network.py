@@ -2,8 +2,7 @@
 
 import asyncio
 import contextlib
-import dataclasses
-import socket
+import threading
 
 import pytest
 
@@ -11,7 +10,7 @@ from quackcore_async.clients.s3 import S3Address, S3Client, upload_bytes
 from quackcore_async.clients.s3.buffers import BodyBuffer
 from quackcore_async.errors import ErrorKind, IntegrityError, QuackError
 from quackcore_async.retry import RetryPolicy
-from tests.clients.s3.lean.conftest import engine_of
+from tests.clients.s3.lean.conftest import connections_of
 from tests.servers.endpoint import S3Endpoint
 from tests.servers.faulty import (
     FaultyServer,
@@ -65,32 +64,19 @@ async def reading(client):
         return b"".join([chunk async for chunk in stream])
 
 
-async def idle_connections(client):
-    return sum(map(len, engine_of(client)._session.connector._conns.values()))
-
-
 @pytest.mark.parametrize("request_", [listing, small_put, large_put])
-async def test_a_name_that_is_never_resolved_is_a_connect_timeout(request_):
-    class Silence:
-        async def resolve(self, *_, **__):
-            await asyncio.Event().wait()
-
-        async def close(self):
-            pass
+async def test_a_name_that_is_never_resolved_is_a_connect_timeout(request_, monkeypatch):
+    async def silence(*_, **__):
+        await asyncio.Event().wait()
 
     with FaultyServer() as server:
-        async with client_of(server, idle_timeout=30.0) as client:
-            engine_of(client)._session.connector._resolver = Silence()
-            engine = engine_of(client)
-            engine._set_place("bucket", _somewhere_else(await engine._place("bucket")))
+        async with client_of(server, idle_timeout=0.1) as client:
+            monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", silence)
             with pytest.raises(QuackError) as caught:
                 await request_(client)
+            assert connections_of(client) == (0, 0)
     assert (caught.value.kind, caught.value.code) == (ErrorKind.TIMEOUT, "connect_timeout")
     assert not caught.value.indeterminate
-
-
-def _somewhere_else(place):
-    return dataclasses.replace(place, origin="http://s3.example.org")
 
 
 async def test_a_peer_that_reads_nothing_of_a_large_body_is_idle():
@@ -98,22 +84,14 @@ async def test_a_peer_that_reads_nothing_of_a_large_body_is_idle():
         async with client_of(server) as client:
             with pytest.raises(QuackError) as caught:
                 await large_put(client)
-            assert await idle_connections(client) == 0
+            await asyncio.sleep(0)
+            assert connections_of(client) == (0, 0)
     assert (caught.value.code, caught.value.indeterminate) == ("idle", True)
 
 
 async def test_a_peer_that_reads_nothing_of_a_small_body_is_idle_too():
-    """On a network, a few KiB fill the buffers of a peer that stands still; here they are made that small."""
-
-    def narrow(info):
-        sock = socket.socket(*info[:3])
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        return sock
-
     with FaultyServer(stop_reading()) as server:
-        server._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         async with client_of(server) as client:
-            engine_of(client)._session.connector._socket_factory = narrow
             with pytest.raises(QuackError) as caught:
                 await upload_bytes(client, b"x" * 256 * 1024, ADDRESS)
     assert caught.value.code == "idle"
@@ -128,7 +106,8 @@ async def test_a_peer_that_falls_silent_is_idle(request_, silent):
         async with client_of(server) as client:
             with pytest.raises(QuackError) as caught:
                 await request_(client)
-            assert await idle_connections(client) == 0
+            await asyncio.sleep(0)
+            assert connections_of(client) == (0, 0)
     assert caught.value.code == "idle"
     assert caught.value.retryable
 
@@ -266,5 +245,105 @@ async def test_an_endless_answer_is_given_up():
         async with client_of(server, idle_timeout=30.0) as client:
             with pytest.raises(QuackError) as caught:
                 await listing(client)
-            assert await idle_connections(client) == 0
+            await asyncio.sleep(0)
+            assert connections_of(client) == (0, 0)
     assert caught.value.code == "protocol"
+
+
+async def test_bytes_that_come_late_spoil_their_connection():
+    """What a connection brings while nobody has asked for anything must not answer the next request."""
+
+    def twice(talk):
+        talk.send(answer_bytes(PAGE))
+        talk.wait(0.05)
+        talk.send(answer_bytes(b"<ListBucketResult/>")[:30])
+        sent.set()
+        talk.server.closing.wait(5)
+
+    sent = threading.Event()
+    with FaultyServer(twice, answer(body=PAGE)) as server:
+        async with client_of(server, idle_timeout=30.0) as client:
+            assert len((await listing(client)).objects) == 1
+            await asyncio.to_thread(sent.wait)
+            await asyncio.sleep(0.05)
+            assert connections_of(client) == (0, 0)
+            assert len((await listing(client)).objects) == 1
+
+
+@pytest.mark.parametrize("status", [200, 201])
+async def test_success_before_the_body_was_sent_is_none(status):
+    with FaultyServer(early(answer(status, headers={"ETag": '"e"'}))) as server:
+        async with client_of(server) as client:
+            with pytest.raises(QuackError) as caught:
+                await large_put(client)
+    assert (caught.value.code, caught.value.indeterminate) == ("protocol", True)
+
+
+async def test_a_refusal_before_the_body_was_sent_is_what_it_says():
+    with FaultyServer(early(answer(403))) as server:
+        async with client_of(server) as client:
+            with pytest.raises(QuackError) as caught:
+                await large_put(client)
+    assert (caught.value.code, caught.value.status_code) == ("access_denied", 403)
+
+
+async def test_an_answer_with_both_lengths_ends_its_connection():
+    """RFC 9112 section 6.1: somebody on the way may have read it by the other one."""
+
+    def both(talk):
+        talk.send(head(200, {"Transfer-Encoding": "chunked", "Content-Length": "3"}))
+        talk.send(b"%x\r\n%s\r\n0\r\n\r\n" % (len(PAGE), PAGE))
+
+    with FaultyServer(both) as server:
+        async with client_of(server) as client:
+            for _ in range(2):
+                assert len((await listing(client)).objects) == 1
+        assert server.connections == 2
+
+
+async def test_a_trailer_without_end_is_given_up():
+    def trailing(talk):
+        talk.send(head(200, {"Transfer-Encoding": "chunked", "ETag": '"e"'}) + b"0\r\n")
+        while not talk.wait(0):
+            talk.send(b"a: b\r\n" * 1000)
+
+    with FaultyServer(trailing) as server:
+        async with client_of(server, idle_timeout=30.0) as client:
+            with pytest.raises(QuackError) as caught:
+                await listing(client)
+    assert caught.value.code == "protocol"
+
+
+async def test_interim_answers_are_passed_over():
+    def interim(talk):
+        talk.send(head(100) + head(103, {"Link": "x"}) + answer_bytes(PAGE))
+
+    with FaultyServer(interim) as server:
+        async with client_of(server) as client:
+            for _ in range(2):
+                assert len((await listing(client)).objects) == 1
+        assert server.connections == 1
+
+
+async def test_an_answer_in_single_bytes_is_read():
+    def slowly(talk):
+        for byte in answer_bytes(PAGE):
+            talk.send(bytes([byte]))
+
+    with FaultyServer(slowly) as server:
+        async with client_of(server) as client:
+            for _ in range(2):
+                assert len((await listing(client)).objects) == 1
+        assert server.connections == 1
+
+
+async def test_a_slow_reader_is_no_silent_service():
+    """The service waits while nobody reads: that is not its idleness."""
+    content = bytes(8 * 1024**2)
+    with FaultyServer(answer(body=content, headers={"ETag": '"e"'})) as server:
+        async with client_of(server, idle_timeout=0.2) as client, client.stream(ADDRESS) as stream:
+            first = await stream.read()
+            await asyncio.sleep(0.7)
+            rest = [chunk async for chunk in stream]
+        assert len(first) + sum(map(len, rest)) == len(content)
+        assert len(server.requests) == 1
