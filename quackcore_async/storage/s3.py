@@ -298,18 +298,25 @@ class S3Storage(BaseStorageIntegration):
             "last_modified": info.last_modified,
             "url": self._url_of(path),
         }
-        optional = {
-            "etag": info.etag,
-            "content_type": info.content_type,
-            "metadata": {key: value for key, value in info.metadata.items() if key not in (MTIME_KEY, MODE_KEY)},
-            "mtime": mtime_of(info.metadata),
-            "mode": mode_of(info.metadata),
-            "checksums": info.checksums,
-            "storage_class": info.storage_class,
-            "version_id": info.version_id,
-        }
-        file.update({key: value for key, value in optional.items() if value not in (None, {})})  # type: ignore[typeddict-item]  # each key has its own type
+        if info.etag is not None:
+            file["etag"] = info.etag
+        if info.storage_class is not None:
+            file["storage_class"] = info.storage_class
+        if info.content_type or info.metadata or info.checksums or info.version_id:  # which listings have not
+            _add_details(file, info)
         return file
+
+
+def _add_details(file: RemoteFile, info: ObjectInfo) -> None:
+    details = {
+        "content_type": info.content_type,
+        "metadata": {key: value for key, value in info.metadata.items() if key not in (MTIME_KEY, MODE_KEY)},
+        "mtime": mtime_of(info.metadata),
+        "mode": mode_of(info.metadata),
+        "checksums": info.checksums,
+        "version_id": info.version_id,
+    }
+    file.update({key: value for key, value in details.items() if value not in (None, {})})  # type: ignore[typeddict-item]  # each key has its own type
 
 
 class _S3Reader(Reader):

@@ -29,6 +29,7 @@ class TargetClaims:
         self._busy: set[bytes] = set()
         self._finished: dict[bytes, None] = {}
         self._folders: dict[bytes, None] = {}
+        self._folder: tuple[str, bytes] = ("", b"")  # of the target before, which is mostly that of the next one
 
     def claim(self, target: str) -> Callable[[], None] | None:
         """Take a target.
@@ -56,11 +57,16 @@ class TargetClaims:
     def _claim_folders(self, target: str, digest: bytes) -> None:
         if digest in self._folders:
             raise ConflictError(f"another item needs {target!r} as a folder", code="duplicate_target")
+        folder = target.rpartition("/")[0]
+        if folder == self._folder[0] and self._folder[1] in self._folders:
+            return  # nobody can have made a file of it since
         folders = [_digest(folder) for folder in _ancestors(target)]
         if any(self._is_taken(folder) for folder in folders):
             raise ConflictError(f"another item has a part of {target!r} as a file", code="duplicate_target")
         self._folders.update(dict.fromkeys(folders))
         self._forget(self._folders)
+        if folders:
+            self._folder = folder, folders[-1]
 
     def _is_taken(self, digest: bytes) -> bool:
         return digest in self._busy or digest in self._finished

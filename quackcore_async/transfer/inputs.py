@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any, Final
 
 import anyio
+import anyio.lowlevel
 
 from quackcore_async.errors import InvalidNameError
 from quackcore_async.transfer.engine import Burst, Job
@@ -17,6 +18,8 @@ __all__ = ["LOOK_AHEAD", "open_inputs"]
 
 LOOK_AHEAD: Final = 4096
 """Items of a collection of which the largest is started first."""
+
+_STEP: Final = 128  # items that are looked at without a pause
 
 _END: Final = object()
 
@@ -86,7 +89,11 @@ class _SizedInputs(_Inputs):
     async def _look_ahead(self) -> None:
         jobs: list[Job] = []
         try:
-            jobs.extend(map(self._job, islice(self._entries, LOOK_AHEAD)))
+            for wanted in range(_STEP, LOOK_AHEAD + 1, _STEP):
+                jobs.extend(map(self._job, islice(self._entries, _STEP)))
+                if len(jobs) < wanted:
+                    break
+                await anyio.lowlevel.checkpoint()  # there may be thousands: others have their turn in between
         except Exception as exc:  # noqa: BLE001 - whatever the caller's iterator raises ends the input
             self.error = exc
         self.ended = len(jobs) < LOOK_AHEAD

@@ -5,7 +5,6 @@ import stat
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 
 from quackcore_async.concurrency import run_briefly, run_in_thread
@@ -160,7 +159,7 @@ class Downloads(Verb):
         given = os.fspath(item.local or "")
         if not given or "\0" in given:
             raise InvalidNameError(f"{given!r} is no local path")
-        path = os.path.abspath(os.path.join(self._folder.root, Path(given).expanduser()))  # noqa: PTH100, PTH118 - names are data
+        path = os.path.abspath(os.path.join(self._folder.root, os.path.expanduser(given)))  # noqa: PTH100, PTH111, PTH118 - names are data
         if given.endswith((os.sep, os.altsep or os.sep)):
             path = TargetFolder(path).place(item.name.rpartition("/")[2])
         return path

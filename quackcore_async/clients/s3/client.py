@@ -15,6 +15,7 @@ from quackcore_async.clients.s3.objects import (
     ListPage,
     ObjectInfo,
     UploadedPart,
+    listed_info,
     object_info,
 )
 from quackcore_async.clients.s3.requester import Requester
@@ -303,7 +304,7 @@ class S3Client:
         }
         page = await self.requester.send("list_objects_v2", f"list s3://{bucket}/{prefix}", _present(parameters))
         return ListPage(
-            [object_info(entry["Key"], entry) for entry in page.get("Contents", [])],
+            [listed_info(entry) for entry in page.get("Contents", [])],
             [entry["Prefix"] for entry in page.get("CommonPrefixes", [])],
             page.get("NextContinuationToken") if page.get("IsTruncated") else None,
         )

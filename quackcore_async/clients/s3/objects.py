@@ -12,6 +12,7 @@ __all__ = [
     "ListPage",
     "ObjectInfo",
     "UploadedPart",
+    "listed_info",
     "object_info",
     "quoted_tag",
 ]
@@ -122,8 +123,19 @@ def quoted_tag(etag: str | None) -> str | None:
     return f'"{etag}"'
 
 
+def listed_info(entry: Mapping[str, Any]) -> ObjectInfo:
+    """Read an entry of a listing, which says little of an object."""
+    return ObjectInfo(
+        entry["Key"],
+        entry.get("Size", 0),
+        quoted_tag(entry.get("ETag")),
+        entry.get("LastModified"),
+        storage_class=entry.get("StorageClass"),
+    )
+
+
 def object_info(key: str, answer: Mapping[str, Any], *, size: int | None = None) -> ObjectInfo:
-    """Read the answer to a HEAD or GET, or an entry of a listing.
+    """Read the answer to a HEAD or GET.
 
     Args:
         key: Its key.

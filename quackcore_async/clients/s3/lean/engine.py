@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 import anyio
@@ -29,6 +30,7 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _ERRORS_FROM: Final = 300
 _BAD_REQUEST: Final = 400
 _HASH_IN_THREAD: Final = 256 * 1024  # bytes; below, the hop takes longer than the hash
+_READ_IN_THREAD: Final = 32 * 1024  # bytes of XML; a page of a thousand keys takes 10 ms
 _MAX_XML: Final = 64 * 1024**2
 _MAX_ERROR: Final = 1024**2
 
@@ -138,7 +140,8 @@ async def _read(operation: str, response: Response) -> dict[str, Any]:
         response.close()
     if failed:
         raise refusal(response.status, response.headers, content)
-    return read_answer(operation, response.status, response.headers, content)
+    read = partial(read_answer, operation, response.status, response.headers, content)
+    return await run_in_thread(read) if len(content) > _READ_IN_THREAD else read()
 
 
 async def _content(response: Response, limit: int) -> bytes:

@@ -26,6 +26,7 @@ __all__ = [
 
 _NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ESCAPES: Final = {"\r": "&#xD;", "\n": "&#xA;", "\t": "&#x9;"}
+_FEED: Final = 64 * 1024
 _DOCTYPE: Final = b"<!DOCTYPE"
 _NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
 
@@ -46,7 +47,9 @@ def parse(text: bytes) -> Element:
         raise broken("the answer has a document type")
     parser = XMLParser(encoding="utf-8")  # noqa: S314 - without a document type nothing expands
     try:
-        parser.feed(text.lstrip())  # services that take long send blanks first
+        text = text.lstrip()  # services that take long send blanks first
+        for start in range(0, len(text), _FEED):  # in steps, between which other threads have their turn
+            parser.feed(text[start : start + _FEED])
         root: Element = parser.close()
     except ParseError as exc:
         raise broken(f"the answer is no XML: {exc}") from exc
