@@ -238,7 +238,10 @@ class DownloadTarget:
 
     def _place(self) -> tuple[Folder, str]:
         parent, name = os.path.split(os.path.abspath(self.path))
-        os.makedirs(parent, exist_ok=True)
+        try:
+            return Folder.open(parent), name
+        except FileNotFoundError:
+            os.makedirs(parent, exist_ok=True)
         return Folder.open(parent), name
 
     def _settle_path(self) -> None:

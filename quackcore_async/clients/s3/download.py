@@ -198,7 +198,8 @@ class _Download:
 
     def _open(self, info: ObjectInfo) -> None:
         self._fd = self._begin(info)
-        os.ftruncate(self._fd, info.size)
+        if info.size > self._part_size:  # parts come in any order
+            os.ftruncate(self._fd, info.size)
 
     async def _write(self, stream: ObjectStream, last: Callable[[], object] | None = None) -> None:
         """Write a stream to its place in the file, about a MiB at a time, and do `last` in the last thread."""
