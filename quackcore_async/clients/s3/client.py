@@ -18,12 +18,14 @@ from quackcore_async.clients.s3.objects import (
     listed_info,
     object_info,
 )
+from quackcore_async.clients.s3.open_files import file_slots
 from quackcore_async.clients.s3.requester import Requester
 from quackcore_async.clients.s3.session import ClientSource
 from quackcore_async.clients.s3.settings import S3Settings
 from quackcore_async.clients.s3.stream import ObjectStream
 from quackcore_async.errors import ErrorKind, IntegrityError, QuackError, RemoteNotFoundError, StorageError
 from quackcore_async.retry import RetryPolicy
+from quackcore_async.transport.slots import Slots
 
 __all__ = ["MAX_BATCH", "S3Client"]
 
@@ -49,8 +51,11 @@ class S3Client:
         settings: How it connects.
         requester: What sends its requests.
         buffers: What its uploads read into.
+        files: Places for transfers that hold a file open, of all clients of the event loop; once it is open.
         bandwidth: What bytes wait for before they are sent and after they came; None without a limit.
     """
+
+    files: Slots
 
     def __init__(
         self,
@@ -70,6 +75,7 @@ class S3Client:
 
     async def __aenter__(self) -> Self:
         await self.requester.open()
+        self.files = file_slots(self.settings.max_concurrency)
         return self
 
     async def __aexit__(

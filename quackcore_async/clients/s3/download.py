@@ -75,13 +75,17 @@ async def download(
     check_key(address.key)
     told = _Monotonic(progress)
     attempt = partial(_Download, client, address, begin, finish, version_id=version_id, progress=told.add)
+    await client.files.acquire()
     try:
+        try:
+            return await attempt().run()
+        except ConflictError as error:
+            if error.code != "changed":
+                raise
+        told.restart()
         return await attempt().run()
-    except ConflictError as error:
-        if error.code != "changed":
-            raise
-    told.restart()
-    return await attempt().run()
+    finally:
+        client.files.release()
 
 
 class _Monotonic:

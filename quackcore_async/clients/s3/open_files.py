@@ -11,6 +11,7 @@ from quackcore_async.transport.slots import Slots
 __all__ = ["file_slots", "open_file_allowance"]
 
 _RESERVE: Final = 64  # descriptors that are left to the rest of the program
+_EACH: Final = 2  # descriptors of one transfer
 _MOST: Final = 1024  # more are never of use: files wait for requests, not the other way round
 _WITHOUT_LIMIT: Final = 512  # where the system tells none: what the C runtime of Windows allows
 _SUPPOSED_OPEN: Final = 64  # where the system does not tell what is open
@@ -34,14 +35,15 @@ def open_file_allowance(connections: int = 0) -> int:
 def file_slots(connections: int = 0) -> Slots:
     """Return the slots of this event loop for transfers that hold a file open; the first call counts them.
 
-    A transfer takes one slot, before it opens its file; who held one and waited for another could wait for ever.
+    A transfer takes one slot, before it opens its file and before it waits for anything else; who held one and
+    waited for another could wait for ever. It stands for two descriptors: a download has that of the folder, too.
 
     Args:
         connections: See `open_file_allowance`.
     """
     slots = _slots.get(None)
     if slots is None:
-        slots = Slots(open_file_allowance(connections))
+        slots = Slots(max(open_file_allowance(connections) // _EACH, 1))
         _slots.set(slots)
     return slots
 

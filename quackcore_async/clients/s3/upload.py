@@ -53,6 +53,7 @@ async def upload_file(
         QuackError: what the source raises when it cannot be read.
     """
     check_key(address.key)
+    await client.files.acquire()
     try:
         content = await run_briefly(partial(_open, source))
         kept = source_metadata(source.mtime_ns, source.mode)
@@ -64,8 +65,11 @@ async def upload_file(
         else:
             return await _send_parts(client, source, address, described, conditions, progress=progress or _ignore)
     finally:
-        if source.fd >= 0:
-            await shielded(partial(run_in_thread, source.close))
+        try:
+            if source.fd >= 0:
+                await shielded(partial(run_in_thread, source.close))
+        finally:
+            client.files.release()
     if progress is not None:
         progress(source.size)
     return written

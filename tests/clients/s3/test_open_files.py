@@ -1,5 +1,9 @@
 """Transfers hold no more files open than the process may."""
 
+import os
+import subprocess
+import sys
+
 import anyio
 import pytest
 
@@ -69,3 +73,38 @@ async def test_all_transfers_of_a_loop_share_their_slots(limited):
     async with anyio.create_task_group() as group:
         group.start_soon(slots.acquire)
     assert file_slots().held == 1
+
+
+MANY = """
+import resource, sys
+from pathlib import Path
+import anyio
+from quackcore_async import S3Storage, download_many, upload_many
+
+async def main():
+    source, target = Path(sys.argv[2]), Path(sys.argv[3])
+    files = [source / str(number) for number in range(300)]
+    for number, file in enumerate(files):
+        file.write_bytes(b"x" * (600_000 if number % 10 == 0 else 100))
+    async with S3Storage(config={"bucket_name": sys.argv[1]}) as storage:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))
+        up = await upload_many(storage, files, concurrency=300)
+        down = await download_many(storage, [file.name for file in files], target=target, concurrency=300)
+    print(up.success, down.success, up.error, down.error)
+
+anyio.run(main)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit")
+def test_far_more_transfers_than_descriptors_all_succeed(seaweed, tmp_path):
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", MANY, seaweed.bucket, str(source), str(target)],
+        env={**os.environ, **seaweed.environ()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.split()[:2] == ["True", "True"], done.stdout + done.stderr
