@@ -84,10 +84,10 @@ from quackcore_async import S3Storage, download_many, upload_many
 async def main():
     source, target = Path(sys.argv[2]), Path(sys.argv[3])
     files = [source / str(number) for number in range(300)]
-    for number, file in enumerate(files):
-        file.write_bytes(b"x" * (600_000 if number % 10 == 0 else 100))
+    for file in files:
+        file.write_bytes(bytes(270_000))  # is held open while it waits for its turn
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))
     async with S3Storage(config={"bucket_name": sys.argv[1]}) as storage:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))
         up = await upload_many(storage, files, concurrency=300)
         down = await download_many(storage, [file.name for file in files], target=target, concurrency=300)
     print(up.success, down.success, up.error, down.error)
