@@ -74,6 +74,9 @@ def declared_length(request: httpx.Request) -> int | None:
     return int(declared) if declared is not None and declared.isdecimal() else None
 
 
+_SOON: Final = 0.001  # seconds
+
+
 class OutgoingBody:
     """Iterates a request's stream for a transport that has no write time-out of its own.
 
@@ -123,4 +126,6 @@ class OutgoingBody:
 
     def _fail(self, error: Exception) -> None:
         self.error = error
-        self._scope.cancel()
+        # Not at once: aiohttp asks for the first piece in a task that starts eagerly, inside of the one that is to
+        # be cancelled; a scope that is cancelled there lets the cancellation out on Python 3.12.
+        self._scope.deadline = anyio.current_time() + _SOON
