@@ -389,8 +389,8 @@ class _Connection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def eof_received(self) -> None:
-        """Called when the service sends nothing more; over TLS only if it says so, RFC 9112 section 9.8."""
-        if self._body is not None:
+        """Called when the service sends nothing more."""
+        if self._body is not None and self._transport is not None and _ends_in_order(self._transport):
             self._body.close()
         self._end(None)
         self.abort()
@@ -454,7 +454,7 @@ class _Connection(asyncio.Protocol):
         if not self._method:
             return
         left = self._deadline - self.loop.time()
-        if left <= 0 and not self._pieces:  # what came and is not read is the reader's time, not the service's
+        if left <= 0 and not self._waits_for_reader():
             self._fail(
                 error_of_meaning(
                     meanings.IDLE,
@@ -463,6 +463,19 @@ class _Connection(asyncio.Protocol):
             )
             return
         self._timer = self.loop.call_later(left if left > 0 else self._idle_timeout, self._look_at_the_clock)
+
+    def _waits_for_reader(self) -> bool:
+        """Tell whether what came is not read yet, which is not the service's time."""
+        return bool(self._pieces) and (self._whole or self._is_refused())
+
+
+def _ends_in_order(transport: asyncio.Transport) -> bool:
+    """Tell whether TLS, if it is spoken, says that this is the end: RFC 9112 section 9.8."""
+    secure: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
+    try:
+        return secure is None or not secure.read(1)
+    except ssl.SSLError:  # it wants to read on: somebody on the way has cut the connection
+        return False
 
 
 def _drop(connections: list[_Connection]) -> None:
