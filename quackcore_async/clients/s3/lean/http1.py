@@ -481,7 +481,7 @@ def _ends_in_order(transport: asyncio.Transport) -> bool:
 def _drop(connections: list[_Connection]) -> None:
     for connection in connections:
         connection.abort()
-        connection._pool.forget(connection)  # noqa: SLF001 - one that was never connected is not told of its end
+        connection.connection_lost(None)  # the loop does not tell one that was never quite connected
 
 
 def _closed() -> QuackError:
