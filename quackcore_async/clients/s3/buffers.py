@@ -30,6 +30,9 @@ class BodyBuffer:
         touched: Called whenever the connection has taken a chunk, and while one waits for `bandwidth`.
         bandwidth: What each chunk waits for before it is sent.
         sha256: Hash of the body in hexadecimal, None where nobody has computed it.
+        left_behind: Whether a connection that was given up may still read it for a moment; then its memory is for
+            nobody else. asyncio from Python 3.12 on and uvloop keep the views that are written until they are
+            sent, and uvloop goes on sending until the next turn of the loop.
     """
 
     def __init__(self, capacity: int, memory: memoryview | None = None) -> None:
@@ -38,6 +41,7 @@ class BodyBuffer:
         self.touched = _ignore
         self.sha256: str | None = None
         self.bandwidth: BandwidthLimit | None = None
+        self.left_behind = False
         self._position = 0
 
     @property
@@ -149,7 +153,7 @@ class BufferPool:
         buffer.touched = _ignore
         buffer.sha256 = None
         buffer.memory = _NOTHING  # whoever still holds the buffer cannot write into that of the next one
-        self._budget.release(size, memory)
+        self._budget.release(size, None if buffer.left_behind else memory)
         self._own.release(size)
 
     def close(self) -> None:

@@ -1,17 +1,27 @@
-"""The form of an answer in HTTP/1.1: its head, and how far its body goes (RFC 9112)."""
+"""The form of an answer in HTTP/1.1: its head, and how far its body goes (RFC 9112).
+
+Where the RFC leaves the choice between reading and refusing, this refuses: bare LF, folded headers, and lengths
+that two readers could understand in two ways.
+"""
 
 import re
-from collections.abc import Iterator
 from typing import Final, NamedTuple, Protocol
 
-__all__ = ["Body", "Head", "MalformedError", "body_for", "parse_head"]
+__all__ = ["MAX_HEAD", "Body", "Head", "MalformedError", "body_for", "parse_head", "take_head"]
 
-_STATUS_LINE: Final = re.compile(r"HTTP/1\.([01]) ([1-5]\d\d)(?: [^\r\n\0]*)?")
+MAX_HEAD: Final = 64 * 1024
+"""Longest head of an answer, and longest trailer, in bytes."""
+
+_STATUS_LINE: Final = re.compile(r"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [^\r\n\0]*)?")
+_BEGINNING: Final = b"HTTP/1."
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
-_SIZE_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?")
+_TRAILER_LINE: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\0]*")
+_SIZE_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n\0]*)?")
+_LENGTH: Final = re.compile(r"[0-9]{1,15}")
+_BLANKS: Final = " \t"
+_FINAL: Final = 200  # statuses below are interim answers: RFC 9110 section 15.2
+_SWITCHING: Final = 101
 _LONGEST_LINE: Final = 8192
-_LONGEST_TRAILER: Final = 64 * 1024
-_LONGEST_NUMBER: Final = 15
 _NO_CONTENT: Final = frozenset({204, 304})
 
 
@@ -33,6 +43,31 @@ class Head(NamedTuple):
     persists: bool
 
 
+def take_head(data: bytes) -> tuple[Head | None, bytes]:
+    """Read the head of the answer at the start of what came; interim answers before it are passed over.
+
+    Returns:
+        The head and what follows it; without a head what the next bytes are to be put behind.
+
+    Raises:
+        MalformedError: if it is none, or cannot become one.
+    """
+    while (end := data.find(b"\r\n\r\n", 0, MAX_HEAD + 4)) >= 0:
+        head = parse_head(data[:end])
+        data = data[end + 4 :]
+        if head.status >= _FINAL:
+            return head, data
+        if head.status == _SWITCHING:
+            raise MalformedError("the service wants to speak something else")
+    if len(data) >= MAX_HEAD + 4:
+        raise MalformedError(f"the head of the answer is longer than {MAX_HEAD} bytes")
+    if not _BEGINNING.startswith(data[: len(_BEGINNING)]):  # who speaks something else may wait for us to go on
+        raise MalformedError(f"the answer begins with {_shown(data)}")
+    if data.count(b"\n") != data.count(b"\r\n"):
+        raise MalformedError("a line in the head of the answer has no end")
+    return None, data
+
+
 def parse_head(data: bytes) -> Head:
     """Read a head without its empty line.
 
@@ -42,20 +77,31 @@ def parse_head(data: bytes) -> Head:
     status_line, *lines = data.decode("utf-8", "surrogateescape").split("\r\n")
     match = _STATUS_LINE.fullmatch(status_line)
     if match is None:
-        raise MalformedError(f"the answer begins with {status_line[:40]!r}")
+        raise MalformedError(f"the answer begins with {_shown(data)}")
     headers: dict[str, str] = {}
     for line in lines:
         name, colon, value = line.partition(":")
         if not colon or _NAME.fullmatch(name) is None or "\n" in value or "\0" in value or "\r" in value:
             raise MalformedError(f"the answer has a header line {line[:40]!r}")
         name = name.lower()
-        value = value.strip(" \t")
+        value = value.strip(_BLANKS)
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    options = headers.get("connection", "").lower()
-    persists = "close" not in options and (match[1] == "1" or "keep-alive" in options)
-    if "transfer-encoding" in headers and "content-length" in headers:  # RFC 9112 section 6.1
-        persists = False
-    return Head(int(match[2]), headers, persists)
+    return Head(int(match[2]), headers, _persists(headers, old=match[1] == "0"))
+
+
+def _persists(headers: dict[str, str], *, old: bool) -> bool:
+    """Tell whether the connection may be used again: RFC 9112 sections 6.1, 6.3 and 9.3."""
+    if "transfer-encoding" in headers and (old or "content-length" in headers):
+        return False  # somebody on the way may have seen another end of the body
+    options = headers.get("connection")
+    if options is None:
+        return not old
+    names = {option.strip(_BLANKS) for option in options.lower().split(",")}
+    return "close" not in names and (not old or "keep-alive" in names)
+
+
+def _shown(data: bytes) -> str:
+    return repr(data[:40].partition(b"\r")[0].decode("utf-8", "backslashreplace"))
 
 
 class Body(Protocol):
@@ -69,8 +115,8 @@ class Body(Protocol):
     ended: bool
     surplus: bool
 
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        """Yield the pieces of the body in what came.
+    def feed(self, data: bytes) -> bytes:
+        """Return what is of the body in what came.
 
         Raises:
             MalformedError: if it is not in its coding.
@@ -92,17 +138,16 @@ def body_for(method: str, head: Head) -> Body:
         return _Counted(0)
     coding = head.headers.get("transfer-encoding")
     if coding is not None:
-        if coding.strip().lower() != "chunked":
+        if coding.lower() != "chunked" or not coding.isascii():
             raise MalformedError(f"the answer has the transfer coding {coding[:40]!r}")
         return _Chunked()
     length = head.headers.get("content-length")
     if length is None:
         return _UntilClosed()
-    lengths = {each.strip() for each in length.split(",")}
-    text = lengths.pop()
-    if lengths or not (text.isascii() and text.isdecimal()) or len(text) > _LONGEST_NUMBER:
+    first, *others = (each.strip(_BLANKS) for each in length.split(","))
+    if _LENGTH.fullmatch(first) is None or others != [first] * len(others):
         raise MalformedError(f"the answer has the length {length[:40]!r}")
-    return _Counted(int(text))
+    return _Counted(int(first))
 
 
 class _Counted(Body):
@@ -113,14 +158,13 @@ class _Counted(Body):
         self.ended = length == 0
         self.surplus = False
 
-    def feed(self, data: bytes) -> Iterator[bytes]:
+    def feed(self, data: bytes) -> bytes:
         if len(data) > self._left:
             self.surplus = True
             data = data[: self._left]
         self._left -= len(data)
         self.ended = self._left == 0
-        if data:
-            yield data
+        return data
 
     def close(self) -> None:
         """It ends early, unless it has ended."""
@@ -133,8 +177,8 @@ class _UntilClosed(Body):
         self.ended = False
         self.surplus = False
 
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        yield data
+    def feed(self, data: bytes) -> bytes:
+        return data
 
     def close(self) -> None:
         self.ended = True
@@ -147,54 +191,59 @@ class _Chunked(Body):
         self.ended = False
         self.surplus = False
         self._line = bytearray()
-        self._left = 0
-        self._state = "size"
-        self._trailer = 0
+        self._left = 0  # of the chunk under way
+        self._trailer = 0  # bytes of it so far
+        self._state = "size"  # what the next line is
 
-    def feed(self, data: bytes) -> Iterator[bytes]:
+    def feed(self, data: bytes) -> bytes:
+        pieces: list[bytes] = []
         at = 0
         while at < len(data):
             if self.ended:
                 self.surplus = True
-                return
-            if self._state == "data":
+                break
+            if self._left:
                 piece = data[at : at + self._left]
                 at += len(piece)
                 self._left -= len(piece)
-                if not self._left:
-                    self._state = "end of data"
-                yield piece
-                continue
-            end = data.find(b"\n", at)
-            self._line += data[at : len(data) if end < 0 else end + 1]
-            if len(self._line) > _LONGEST_LINE:
-                raise MalformedError("a line between the chunks of the answer is too long")
-            if end < 0:
-                return
-            at = end + 1
-            self._take_line()
+                pieces.append(piece)
+            else:
+                at = self._gather(data, at)
+        return b"".join(pieces)  # small chunks are no reason for many small objects
 
-    def _take_line(self) -> None:
-        if not self._line.endswith(b"\r\n"):
+    def _gather(self, data: bytes, at: int) -> int:
+        """Complete a line, if its end came; return where the rest begins."""
+        end = data.find(b"\n", at) + 1 or len(data)
+        self._line += data[at:end]
+        if len(self._line) > _LONGEST_LINE:
+            raise MalformedError("a line between the chunks of the answer is too long")
+        if self._line.endswith(b"\r\n"):
+            line = bytes(self._line[:-2])
+            self._line.clear()
+            self._take_line(line)
+        elif self._line.endswith(b"\n"):
             raise MalformedError("a line between the chunks of the answer has no end")
-        line = bytes(self._line[:-2])
-        self._line.clear()
+        elif self._state == "end of data" and self._line != b"\r":
+            raise MalformedError("a chunk of the answer is longer than its size")
+        return end
+
+    def _take_line(self, line: bytes) -> None:
         if self._state == "size":
             match = _SIZE_LINE.fullmatch(line)
             if match is None:
-                raise MalformedError(f"a chunk of the answer has the size {line[:40]!r}")
+                raise MalformedError(f"a chunk of the answer has the size {_shown(line)}")
             self._left = int(match[1], 16)
-            self._state = "data" if self._left else "trailer"
+            self._state = "end of data" if self._left else "trailer"
         elif self._state == "end of data":
             if line:
                 raise MalformedError("a chunk of the answer is longer than its size")
             self._state = "size"
-        elif not line:  # the empty line behind the trailer
-            self.ended = True
-        else:
+        elif line:
             self._trailer += len(line)
-            if self._trailer > _LONGEST_TRAILER:
-                raise MalformedError("the trailer of the answer is too long")
+            if self._trailer > MAX_HEAD or _TRAILER_LINE.fullmatch(line) is None:
+                raise MalformedError(f"the answer has a trailer with the line {_shown(line)}")
+        else:
+            self.ended = True
 
     def close(self) -> None:
         """It ends early, unless it has ended."""

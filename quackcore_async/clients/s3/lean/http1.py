@@ -10,6 +10,7 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final, NamedTuple, cast
 
 import anyio
@@ -19,20 +20,16 @@ from aiohappyeyeballs import start_connection
 from quackcore_async.clients.s3 import meanings
 from quackcore_async.clients.s3.buffers import BodyBuffer
 from quackcore_async.clients.s3.failures import error_of_meaning
-from quackcore_async.clients.s3.lean.framing import Body, Head, MalformedError, body_for, parse_head
+from quackcore_async.clients.s3.lean.framing import Body, Head, MalformedError, body_for, take_head
 from quackcore_async.errors import QuackError
 from quackcore_async.results import to_quack_error
 
 __all__ = ["Origin", "Pool", "Response"]
 
-_MAX_HEAD: Final = 64 * 1024
-"""Longest head of an answer."""
-
 _HIGH: Final = 1024**2  # bytes that wait to be read before the socket is left alone
 _LOW: Final = _HIGH // 4
-_FINAL: Final = 200  # statuses below are interim answers: RFC 9110 section 15.2
-_REFUSALS_FROM: Final = 300
-_SWITCHING: Final = 101
+_REFUSED: Final = 300  # statuses from here on tell that the body of the request is of no use: RFC 9112 section 9.3
+_TURNS: Final = 8  # of the loop, until the end of a connection has been told through all layers
 _KEEPALIVE: Final = 15.0  # seconds that an idle connection is kept: S3 closes them after 20 or so
 _HAPPY_EYEBALLS: Final = 0.25  # seconds: RFC 8305 section 5
 _OUT_OF_FILES: Final = frozenset({errno.EMFILE, errno.ENFILE})
@@ -47,7 +44,7 @@ class Origin(NamedTuple):
 
 
 class Pool:
-    """The connections of one client; as many as there are requests at a time.
+    """The connections of one client in one event loop; as many as there are requests at a time.
 
     Args:
         context: For TLS.
@@ -76,8 +73,10 @@ class Pool:
 
         Raises:
             ConnectFailedError: if there is no connection: nothing was sent.
-            QuackError: if there is no answer.
+            QuackError: if there is no answer, or the service did not take all of what it says it has done.
         """
+        if self._closed:
+            raise _closed()
         connection = self._take(origin) or await self._connect(origin)
         return await connection.exchange(method, head, body)
 
@@ -87,7 +86,10 @@ class Pool:
         self._idle.clear()
         for connection in list(self._all):
             connection.abort()
-        await anyio.lowlevel.checkpoint()  # transports tell the end of a connection in the next turn of the loop
+        for _ in range(_TURNS):
+            await anyio.lowlevel.checkpoint()
+            if not self._all:
+                break
 
     def keep(self, connection: "_Connection") -> None:
         """Keep a connection for the next request, and part with one that nobody has needed for long."""
@@ -105,9 +107,15 @@ class Pool:
 
     def _take(self, origin: Origin) -> "_Connection | None":
         idle = self._idle.get(origin)
+        if not idle:
+            return None
+        loop = asyncio.get_running_loop()
         while idle:
             connection = idle.pop()
-            if connection.loop.time() - connection.idle_since < _KEEPALIVE and not connection.is_closing():
+            if connection.loop is not loop:  # a loop that has ended took its connections with it
+                self.forget(connection)
+                continue
+            if loop.time() - connection.idle_since < _KEEPALIVE and not connection.is_closing():
                 return connection
             connection.abort()
         return None
@@ -133,8 +141,11 @@ class Pool:
                         server_hostname=origin.host if origin.secure else None,
                     )
                 except BaseException:
-                    sock.close()
+                    with suppress(OSError):  # the transport has closed it already
+                        sock.close()
                     raise
+        except UnicodeError as exc:
+            raise error_of_meaning(meanings.NO_SUCH_HOST, f"{origin.host!r} is no host name: {exc}") from exc
         except OSError as exc:  # TimeoutError and SSLError are such
             _drop(made)
             raise _not_connected(exc, origin, self._connect_timeout) from exc
@@ -143,7 +154,7 @@ class Pool:
             raise
         if self._closed:
             _drop(made)
-            raise error_of_meaning(meanings.RESET, "the client was closed")
+            raise _closed()
         return made[-1]
 
 
@@ -205,9 +216,11 @@ class _Connection(asyncio.Protocol):
         self._head: Head | None = None
         self._body: Body | None = None
         self._pieces: deque[bytes] = deque()
+        self._taken = 0  # bytes of the first piece that were read
         self._buffered = 0
         self._paused = False
         self._whole = False  # whether the request was sent to its end
+        self._lent: BodyBuffer | None = None  # what the transport may hold views of
         self._error: QuackError | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._writable: asyncio.Future[None] | None = None
@@ -220,6 +233,7 @@ class _Connection(asyncio.Protocol):
         """Send a request and wait for the head of its answer."""
         self._method, self._head, self._body = method, None, None
         self._whole = False
+        self._lent = body if isinstance(body, BodyBuffer) else None
         try:
             self._touch()
             await self._send(head, body)
@@ -228,9 +242,6 @@ class _Connection(asyncio.Protocol):
         except BaseException:
             self.abort()
             raise
-        if not self._whole and self._head.status < _REFUSALS_FROM:
-            self.abort()
-            raise error_of_meaning(meanings.PROTOCOL, "the service tells of success before it has the whole body")
         response = Response(self._head, self)
         if self.is_read():
             response = Response(self._head, None)
@@ -243,10 +254,14 @@ class _Connection(asyncio.Protocol):
             if self.is_read():
                 return b""
             await self._wait()
-        piece = self._pieces.popleft()
-        if len(piece) > amount:
-            self._pieces.appendleft(piece[amount:])
-            piece = piece[:amount]
+        piece, begin = self._pieces[0], self._taken
+        if len(piece) - begin > amount:
+            self._taken = begin + amount
+            piece = piece[begin : self._taken]
+        else:
+            self._pieces.popleft()
+            self._taken = 0
+            piece = piece[begin:] if begin else piece
         self._buffered -= len(piece)
         if self._paused and self._buffered <= _LOW and self._transport is not None:
             self._paused = False
@@ -262,7 +277,11 @@ class _Connection(asyncio.Protocol):
         """Be free for the next request, if this one left everything in order."""
         self._method = ""
         orderly = self._head is not None and self._head.persists and self._whole and self._error is None
-        if orderly and self._body is not None and not self._body.surplus and not self.is_closing():
+        transport, body = self._transport, self._body
+        if transport is None or body is None:
+            return
+        if orderly and not body.surplus and not transport.is_closing() and not transport.get_write_buffer_size():
+            self._lent = None
             self.idle_since = self.loop.time()
             self._pool.keep(self)
         else:
@@ -274,32 +293,48 @@ class _Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close it at once: what is unsent is dropped, so that nobody waits for a peer that reads nothing."""
-        if self._transport is not None:
-            self._transport.abort()
+        if self._transport is None:
+            return
+        if self._lent is not None and self._transport.get_write_buffer_size():
+            self._lent.left_behind = True
+        self._transport.abort()
 
     # Sending
 
     async def _send(self, head: bytes, body: bytes | BodyBuffer) -> None:
-        transport = self._transport
-        if transport is None or self._error is not None:
-            raise self._error or _reset()
         if not isinstance(body, BodyBuffer):
-            transport.write(head + body if body else head)
+            self._usable().write(head + body if body else head)
             self._whole = True
             return
-        transport.write(head)
+        self._usable().write(head)
         for chunk in body.chunks():
-            if self._head is not None:  # the service has made up its mind: what is left is of no use to it
-                return
-            if self._error is not None:
-                raise self._error
             if body.bandwidth is not None:
                 await body.bandwidth.take(len(chunk), self._touch)
-            transport.write(chunk)
+            if self._is_refused():
+                return
+            self._usable().write(chunk)
             if self._writable is not None:
                 await self._writable
             self._touch()
-        self._whole = True
+        if not self._is_refused():
+            self._usable()
+            self._whole = True
+
+    def _usable(self) -> asyncio.Transport:
+        """Return what can be written to.
+
+        Raises:
+            QuackError: if nothing can be: a service that goes away before it has all has not done what it says.
+        """
+        if self._error is not None:
+            raise self._error
+        if self._transport is None or self._transport.is_closing():
+            raise _reset()
+        return self._transport
+
+    def _is_refused(self) -> bool:
+        """Tell whether the service has made up its mind to do without the rest of the body."""
+        return self._head is not None and self._head.status >= _REFUSED
 
     def pause_writing(self) -> None:
         """Called when the peer takes too little."""
@@ -319,8 +354,8 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Called with what came."""
-        if not self._method:  # nobody has asked: it must not be taken for the answer to the next request
-            self.abort()
+        if not self._method:
+            self._fail(error_of_meaning(meanings.PROTOCOL, "the service answers without being asked"))
             return
         self._touch()
         try:
@@ -334,28 +369,31 @@ class _Connection(asyncio.Protocol):
 
     def _take_head(self, data: bytes) -> bytes:
         """Take the head of the answer, and return what follows it."""
-        data = self._beginning + data
+        head, data = take_head(self._beginning + data if self._beginning else data)
+        if head is None:
+            self._beginning = data
+            return b""
         self._beginning = b""
-        while (end := data.find(b"\r\n\r\n")) >= 0:
-            head = parse_head(data[:end])
-            data = data[end + 4 :]
-            if head.status >= _FINAL:
-                self._head, self._body = head, body_for(self._method, head)
-                return data
-            if head.status == _SWITCHING:
-                raise MalformedError("the service wants to speak something else")
-        if len(data) > _MAX_HEAD:
-            raise MalformedError(f"the head of the answer is longer than {_MAX_HEAD} bytes")
-        self._beginning = data
-        return b""
+        self._head, self._body = head, body_for(self._method, head)
+        if head.status >= _REFUSED:
+            self.resume_writing()
+        return data
 
     def _take_body(self, body: Body, data: bytes) -> None:
-        for piece in body.feed(data):
+        piece = body.feed(data)
+        if piece:
             self._pieces.append(piece)
             self._buffered += len(piece)
         if self._buffered > _HIGH and not self._paused and self._transport is not None:
             self._paused = True
             self._transport.pause_reading()
+
+    def eof_received(self) -> None:
+        """Called when the service sends nothing more."""
+        if self._body is not None and self._transport is not None and _ends_in_order(self._transport):
+            self._body.close()
+        self._end(None)
+        self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called when it is closed, by whomever."""
@@ -364,8 +402,10 @@ class _Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._body is not None and exc is None:
-            self._body.close()
+        self._end(exc)
+
+    def _end(self, exc: Exception | None) -> None:
+        """Take note that nothing more comes."""
         if self._body is None:
             self._error = self._error or _reset(exc)
         elif not self._body.ended:
@@ -403,6 +443,8 @@ class _Connection(asyncio.Protocol):
 
     def _touch(self) -> None:
         """Let the idle time begin anew; one timer serves many requests."""
+        if self._transport is None:
+            return
         self._deadline = self.loop.time() + self._idle_timeout
         if self._timer is None:
             self._timer = self.loop.call_later(self._idle_timeout, self._look_at_the_clock)
@@ -412,7 +454,7 @@ class _Connection(asyncio.Protocol):
         if not self._method:
             return
         left = self._deadline - self.loop.time()
-        if left <= 0 and not self._pieces:  # what came and is not read is the reader's time, not the service's
+        if left <= 0 and not self._waits_for_reader():
             self._fail(
                 error_of_meaning(
                     meanings.IDLE,
@@ -422,11 +464,28 @@ class _Connection(asyncio.Protocol):
             return
         self._timer = self.loop.call_later(left if left > 0 else self._idle_timeout, self._look_at_the_clock)
 
+    def _waits_for_reader(self) -> bool:
+        """Tell whether what came is not read yet, which is not the service's time."""
+        return bool(self._pieces) and (self._whole or self._is_refused())
+
+
+def _ends_in_order(transport: asyncio.Transport) -> bool:
+    """Tell whether TLS, if it is spoken, says that this is the end: RFC 9112 section 9.8."""
+    secure: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
+    try:
+        return secure is None or not secure.read(1)
+    except ssl.SSLError:  # it wants to read on: somebody on the way has cut the connection
+        return False
+
 
 def _drop(connections: list[_Connection]) -> None:
     for connection in connections:
         connection.abort()
-        connection._pool.forget(connection)  # noqa: SLF001 - one that was never connected is not told of its end
+        connection.connection_lost(None)  # the loop does not tell one that was never quite connected
+
+
+def _closed() -> QuackError:
+    return error_of_meaning(meanings.RESET, "the client was closed")
 
 
 def _reset(exc: Exception | None = None) -> QuackError:

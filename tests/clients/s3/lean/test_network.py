@@ -270,15 +270,6 @@ async def test_bytes_that_come_late_spoil_their_connection():
             assert len((await listing(client)).objects) == 1
 
 
-@pytest.mark.parametrize("status", [200, 201])
-async def test_success_before_the_body_was_sent_is_none(status):
-    with FaultyServer(early(answer(status, headers={"ETag": '"e"'}))) as server:
-        async with client_of(server) as client:
-            with pytest.raises(QuackError) as caught:
-                await large_put(client)
-    assert (caught.value.code, caught.value.indeterminate) == ("protocol", True)
-
-
 async def test_a_refusal_before_the_body_was_sent_is_what_it_says():
     with FaultyServer(early(answer(403))) as server:
         async with client_of(server) as client:
