@@ -240,8 +240,8 @@ class DownloadTarget:
         parent, name = os.path.split(os.path.abspath(self.path))
         try:
             return Folder.open(parent), name
-        except FileNotFoundError:
-            os.makedirs(parent, exist_ok=True)
+        except (FileNotFoundError, NotADirectoryError):
+            os.makedirs(parent, exist_ok=True)  # says itself what stands in its way
         return Folder.open(parent), name
 
     def _settle_path(self) -> None:
