@@ -1,7 +1,6 @@
 """A fair count of slots that survives any cancellation."""
 
 from collections import OrderedDict
-from typing import Final
 
 import anyio
 
@@ -19,19 +18,24 @@ class Slots:
         limit: Slots in all, at least 1.
     """
 
-    __slots__ = ("_free", "_waiting", "limit")
+    __slots__ = ("_held", "_limit", "_waiting")
 
     def __init__(self, limit: int) -> None:
         if limit < 1:
             raise ValueError(f"limit is {limit}: without a slot nothing is ever sent")
-        self.limit: Final = limit
-        self._free = limit
+        self._limit = limit
+        self._held = 0
         self._waiting: OrderedDict[_Waiter, None] = OrderedDict()
+
+    @property
+    def limit(self) -> int:
+        """Slots in all."""
+        return self._limit
 
     @property
     def held(self) -> int:
         """Slots that somebody has."""
-        return self.limit - self._free
+        return self._held
 
     @property
     def waiting(self) -> int:
@@ -40,8 +44,8 @@ class Slots:
 
     def try_acquire(self) -> bool:
         """Take a slot if one is free; while somebody waits, none is."""
-        if self._free:
-            self._free -= 1
+        if self._held < self._limit:
+            self._held += 1
             return True
         return False
 
@@ -66,11 +70,15 @@ class Slots:
 
     def release(self) -> None:
         """Give a slot back: to the one who waits longest, if any."""
+        self._held -= 1
         if self._waiting:
+            self._admit()
+
+    def _admit(self) -> None:
+        while self._waiting and self._held < self._limit:
             waiter, _ = self._waiting.popitem(last=False)
+            self._held += 1
             waiter.called.set()
-        else:
-            self._free += 1
 
 
 class _Waiter:

@@ -1,12 +1,11 @@
 """How many requests one service takes at a time, found out while they run."""
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from math import exp, log
 from typing import Final, Literal
 
-import anyio
+from quackcore_async.transport.slots import Slots
 
 __all__ = ["DEFAULT_FLOOR", "AdaptiveLimit", "Outcome"]
 
@@ -27,7 +26,7 @@ _INSTANT: Final = 1e-9  # seconds; nothing is faster
 _GAIN: Final = 0.25  # how far a better mean moves the best seen: a lucky one is not to become the yardstick
 
 
-class AdaptiveLimit:
+class AdaptiveLimit(Slots):
     """A limit of requests in flight to one service, which moves with what the service takes.
 
     It rises by one whenever so many requests were served as it allows, falls to 0.7 of itself when the service
@@ -35,8 +34,7 @@ class AdaptiveLimit:
     somewhere. What a refusal says counts once for all requests that were in flight with it. Twice a minute a limit
     that queues is lowered for a moment, to see how fast the service is without a queue.
 
-    Who comes first is served first; a free place is taken without a checkpoint. A place that is given to somebody
-    who is cancelled before he runs goes on to the next one. For one event loop.
+    More may be in flight than it allows for a while after it has fallen. For one event loop.
 
     Args:
         maximum: Requests in flight that are never exceeded.
@@ -49,10 +47,8 @@ class AdaptiveLimit:
         "_busy",
         "_clock",
         "_floor",
-        "_held",
         "_latency",
         "_level",
-        "_limit",
         "_maximum",
         "_probe",
         "_probe_at",
@@ -60,7 +56,6 @@ class AdaptiveLimit:
         "_rising",
         "_samples",
         "_served",
-        "_waiting",
     )
 
     def __init__(
@@ -73,60 +68,18 @@ class AdaptiveLimit:
     ) -> None:
         if maximum < 1 or floor < 1:
             raise ValueError(f"maximum is {maximum}, floor is {floor}: without a place nothing is ever sent")
+        super().__init__(maximum)
         self._maximum: Final = maximum
         self._floor: Final = min(floor, maximum)
         self._clock: Final = clock
         self._latency: Final = _Latency()
         self._probe: tuple[float, float] | None = None  # limit and slowness before the fall that is to measure
         self._probe_at = clock() + _FIRST_RENEWAL
-        self._waiting: OrderedDict[_Waiter, None] = OrderedDict()
-        self._held = 0
         self._served = 0
         self._recovering = 0  # requests to come back that were sent before the last fall
         self._rising = True  # fast, until the first sign of load
         self._busy = False  # whether the limit was felt since it was last raised
         self._set(float(maximum if initial is None else initial))
-
-    @property
-    def limit(self) -> int:
-        """Requests that may be in flight now."""
-        return self._limit
-
-    @property
-    def held(self) -> int:
-        """Requests in flight; more than `limit` for a while after it has fallen."""
-        return self._held
-
-    @property
-    def waiting(self) -> int:
-        """Callers that wait for a place."""
-        return len(self._waiting)
-
-    def try_acquire(self) -> bool:
-        """Take a place if one is free; while somebody waits, none is."""
-        if self._held < self._limit:
-            self._held += 1
-            return True
-        return False
-
-    async def acquire(self, *, first: bool = False) -> None:
-        """Take a place, waiting for it in turn; give it back with `release`.
-
-        Args:
-            first: Go before all that wait: for work that was under way already.
-        """
-        if self.try_acquire():
-            return
-        waiter = _Waiter()
-        self._waiting[waiter] = None
-        if first:
-            self._waiting.move_to_end(waiter, last=False)
-        try:
-            await waiter.called.wait()
-        except BaseException:
-            if self._waiting.pop(waiter, waiter) is waiter:  # not waiting any more: the place was given already
-                self.release()
-            raise
 
     def note(self, outcome: Outcome, latency: float | None = None, kind: Hashable = None) -> None:
         """Say how a request went, which still has its place; each time that it was sent.
@@ -146,12 +99,6 @@ class AdaptiveLimit:
             self._note_served(latency, kind)
         elif outcome == "throttled":
             self._fall(_BACK_OFF)
-
-    def release(self) -> None:
-        """Give a place back."""
-        self._held -= 1
-        if self._waiting:
-            self._admit()
 
     def _note_served(self, latency: float | None, kind: Hashable) -> None:
         self._served += 1
@@ -198,19 +145,6 @@ class AdaptiveLimit:
         self._level = min(max(level, float(self._floor)), float(self._maximum))
         self._limit = int(self._level)
         self._samples = max(_SAMPLES, 2 * self._limit)
-
-    def _admit(self) -> None:
-        while self._waiting and self._held < self._limit:
-            waiter, _ = self._waiting.popitem(last=False)
-            self._held += 1
-            waiter.called.set()
-
-
-class _Waiter:
-    __slots__ = ("called",)
-
-    def __init__(self) -> None:
-        self.called = anyio.Event()
 
 
 class _Latency:
