@@ -8,6 +8,7 @@ from typing import Any, Final, Generic, TypeVar, cast
 import anyio
 import anyio.lowlevel
 
+from quackcore_async.concurrency.shield import protected
 from quackcore_async.concurrency.threads import run_in_thread
 
 __all__ = ["run_briefly"]
@@ -24,7 +25,7 @@ _SLOW: Final = 0.005
 class _Piece(Generic[T]):
     """One call, and what came of it."""
 
-    __slots__ = ("error", "event", "function", "is_done", "leads", "outcome", "travels")
+    __slots__ = ("error", "event", "function", "has_left", "is_done", "leads", "outcome", "travels")
 
     def __init__(self, function: Callable[[], T]) -> None:
         self.function = function
@@ -33,6 +34,7 @@ class _Piece(Generic[T]):
         self.error: BaseException | None = None
         self.travels = False
         self.leads = False
+        self.has_left = False  # cancelled; to take it out of the middle of a long line would take long
         self.is_done = False
 
     def run(self) -> None:
@@ -44,7 +46,10 @@ class _Piece(Generic[T]):
 
     def result(self) -> T:
         if self.error is not None:
-            raise self.error
+            try:
+                raise self.error
+            finally:
+                self.error = None  # its traceback refers to this piece: a ring that would be kept for a while
         return cast("T", self.outcome)
 
 
@@ -64,8 +69,8 @@ class _Hops:
     async def lead(self, own: _Piece[Any]) -> None:
         """Take along who waits, and see to it that somebody leads those who came meanwhile."""
         batch = [own]
-        while self.waiting and len(batch) < _MOST:
-            batch.append(self.waiting.popleft())
+        while len(batch) < _MOST and (piece := self._next()) is not None:
+            batch.append(piece)
         for piece in batch:
             piece.travels = True
         self.started = monotonic()
@@ -83,20 +88,28 @@ class _Hops:
 
     def pass_on(self) -> None:
         """Let the first of those who wait lead the next hop."""
-        if not self.waiting:
+        following = self._next()
+        if following is None:
             self.leaders -= 1
             return
-        following = self.waiting.popleft()
         following.leads = True
         if following.event is not None:
             following.event.set()
 
+    def _next(self) -> _Piece[Any] | None:
+        while self.waiting:
+            piece = self.waiting.popleft()
+            if not piece.has_left:
+                return piece
+        return None
+
     def _leave(self, piece: _Piece[Any]) -> None:
         """Go away without having been taken along."""
+        piece.has_left = True
+        while self.waiting and self.waiting[0].has_left:  # behind a disk that hangs nobody else takes them away
+            self.waiting.popleft()
         if piece.leads:
             self.pass_on()
-        elif piece in self.waiting:
-            self.waiting.remove(piece)
 
     async def ride(self, piece: _Piece[Any]) -> None:
         """Wait until somebody took it along, or it is its turn to lead."""
@@ -105,11 +118,12 @@ class _Hops:
         try:
             await event.wait()
         except BaseException:
-            if piece.travels and not piece.is_done:
-                with anyio.CancelScope(shield=True):
-                    await event.wait()
-            if not piece.is_done:
-                self._leave(piece)
+            try:
+                if piece.travels and not piece.is_done:
+                    await protected(event.wait)
+            finally:
+                if not piece.is_done:
+                    self._leave(piece)
             raise
         if piece.leads and not piece.is_done:
             await self.lead(piece)
