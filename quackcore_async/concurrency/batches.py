@@ -9,7 +9,7 @@ import anyio
 import anyio.lowlevel
 
 from quackcore_async.concurrency.shield import protected
-from quackcore_async.concurrency.threads import run_in_thread
+from quackcore_async.concurrency.threads import THREADS, run_in_thread
 
 __all__ = ["run_briefly"]
 
@@ -20,6 +20,12 @@ _MOST: Final = 32
 
 _SLOW: Final = 0.005
 """Seconds after which a hop is slow: what comes then gets a thread of its own, as slow disks serve several."""
+
+
+_ENOUGH: Final = 0.05
+"""Seconds after which a hop leaves the rest to two others, and they to four: such a disk serves several.
+
+A busy event loop makes the thread wait for the interpreter by the turn of 5 ms, which is not the disk's doing."""
 
 
 class _Piece(Generic[T]):
@@ -34,7 +40,7 @@ class _Piece(Generic[T]):
         self.error: BaseException | None = None
         self.travels = False
         self.leads = False
-        self.has_left = False  # cancelled; to take it out of the middle of a long line would take long
+        self.has_left = False  # who asked was cancelled; to take it out of the middle of a line would take long
         self.is_done = False
 
     def run(self) -> None:
@@ -73,18 +79,24 @@ class _Hops:
             batch.append(piece)
         for piece in batch:
             piece.travels = True
-        self.started = monotonic()
+        self.started = started = monotonic()
         try:
             await run_in_thread(_run_all, batch)
         finally:
-            left_behind = [piece for piece in batch if not piece.is_done and piece is not own]
-            for piece in left_behind:  # this task was cancelled before the thread began
-                piece.travels = False
-            self.waiting.extendleft(reversed(left_behind))
+            self._put_back([piece for piece in batch if not piece.is_done and piece is not own])
             for piece in batch:
-                if piece.is_done and piece.event is not None:
+                if piece.event is not None and (piece.is_done or piece.has_left):
                     piece.event.set()
+            if self.waiting and monotonic() - started > _ENOUGH and self.leaders < THREADS:
+                self.leaders += 1
+                self.pass_on()
             self.pass_on()
+
+    def _put_back(self, left_behind: list[_Piece[Any]]) -> None:
+        """Have others take along whom the thread did not come to, or did not even begin with."""
+        for piece in left_behind:
+            piece.travels = False
+        self.waiting.extendleft(piece for piece in reversed(left_behind) if not piece.has_left)
 
     def pass_on(self) -> None:
         """Let the first of those who wait lead the next hop."""
@@ -105,7 +117,6 @@ class _Hops:
 
     def _leave(self, piece: _Piece[Any]) -> None:
         """Go away without having been taken along."""
-        piece.has_left = True
         while self.waiting and self.waiting[0].has_left:  # behind a disk that hangs nobody else takes them away
             self.waiting.popleft()
         if piece.leads:
@@ -119,6 +130,7 @@ class _Hops:
             await event.wait()
         except BaseException:
             try:
+                piece.has_left = True
                 if piece.travels and not piece.is_done:
                     await protected(event.wait)
             finally:
@@ -156,5 +168,8 @@ async def run_briefly(function: Callable[[], T]) -> T:
 
 
 def _run_all(batch: list[_Piece[Any]]) -> None:
+    until = monotonic() + _ENOUGH
     for piece in batch:
         piece.run()
+        if monotonic() > until:
+            return

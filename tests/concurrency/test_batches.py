@@ -12,6 +12,7 @@ import anyio.lowlevel
 import pytest
 
 from quackcore_async.concurrency import batches, run_briefly
+from quackcore_async.concurrency.threads import THREADS
 
 
 class Gate:
@@ -31,6 +32,7 @@ class Gate:
 def patient(monkeypatch):
     """No hop counts as slow."""
     monkeypatch.setattr(batches, "_SLOW", 1000.0)
+    monkeypatch.setattr(batches, "_ENOUGH", 1000.0)
 
 
 async def until(condition) -> None:
@@ -101,6 +103,26 @@ async def test_behind_a_slow_hop_the_next_one_goes_beside_it(monkeypatch):
         await until(gate.entered.is_set)
         assert await run_briefly(lambda: "beside") == "beside"
         gate.opened.set()
+
+
+async def test_on_a_slow_disk_the_pieces_spread_over_the_threads(monkeypatch):
+    monkeypatch.setattr(batches, "_ENOUGH", 0.002)
+    together, most, lock = 0, 0, threading.Lock()
+
+    def work() -> None:
+        nonlocal together, most
+        with lock:
+            together += 1
+            most = max(most, together)
+        time.sleep(0.01)
+        with lock:
+            together -= 1
+
+    async with anyio.create_task_group() as group:
+        for _ in range(120):
+            group.start_soon(run_briefly, work)
+    assert 4 <= most <= THREADS
+    assert batches._hops.get().leaders == 0
 
 
 async def test_one_that_waits_can_be_cancelled_and_never_runs():
@@ -237,9 +259,11 @@ async def test_whoever_is_cancelled_natively_on_the_way_waits_and_nothing_runs_t
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("enough", [0.05, -1.0], ids=["quick", "slow"])
 @pytest.mark.parametrize("step", range(12))
 @pytest.mark.parametrize("victims", [[0], [1], [0, 1], [0, 2, 4]])
-async def test_cancelled_at_any_turn_the_others_are_done_once(step, victims):
+async def test_cancelled_at_any_turn_the_others_are_done_once(step, victims, enough, monkeypatch):
+    monkeypatch.setattr(batches, "_ENOUGH", enough)
     ran: list[int] = []
     tasks = [asyncio.ensure_future(run_briefly(lambda number=number: ran.append(number))) for number in range(6)]
     await turns(step)
