@@ -6,6 +6,7 @@ import gc
 import threading
 import time
 import weakref
+from functools import partial
 
 import anyio
 import anyio.lowlevel
@@ -260,23 +261,22 @@ async def test_whoever_is_cancelled_natively_on_the_way_waits_and_nothing_runs_t
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 @pytest.mark.parametrize("enough", [0.05, -1.0], ids=["quick", "slow"])
-@pytest.mark.parametrize("step", range(12))
 @pytest.mark.parametrize("victims", [[0], [1], [0, 1], [0, 2, 4]])
-async def test_cancelled_at_any_turn_the_others_are_done_once(step, victims, enough, monkeypatch):
+async def test_cancelled_at_any_turn_the_others_are_done_once(victims, enough, monkeypatch):
     monkeypatch.setattr(batches, "_ENOUGH", enough)
-    ran: list[int] = []
-    tasks = [asyncio.ensure_future(run_briefly(lambda number=number: ran.append(number))) for number in range(6)]
-    await turns(step)
-    for victim in victims:
-        tasks[victim].cancel()
-    await turns(1)
-    for victim in victims:
-        tasks[victim].cancel()
-    with anyio.fail_after(5):
-        await native_rest(tasks)
-        assert await run_briefly(lambda: "still works") == "still works"
-    assert len(ran) == len(set(ran))
-    assert set(ran) >= set(range(6)) - set(victims)
+    for step in range(12):
+        ran: list[int] = []
+        tasks = [asyncio.ensure_future(run_briefly(partial(ran.append, number))) for number in range(6)]
+        await turns(step)
+        for _ in range(2):
+            for victim in victims:
+                tasks[victim].cancel()
+            await turns(1)
+        with anyio.fail_after(5):
+            await native_rest(tasks)
+            assert await run_briefly(lambda: "still works") == "still works"
+        assert len(ran) == len(set(ran))
+        assert set(ran) >= set(range(6)) - set(victims)
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
@@ -295,12 +295,12 @@ async def test_many_that_wait_are_cancelled_in_no_time():
         await until(gate.entered.is_set)
         with anyio.CancelScope() as scope:
             async with anyio.create_task_group() as waiting:
-                for _ in range(8000):
+                for _ in range(4000):
                     waiting.start_soon(run_briefly, int)
                 await anyio.wait_all_tasks_blocked()
                 began = time.process_time()
                 scope.cancel()
-        assert time.process_time() - began < 2
+        assert time.process_time() - began < 1
         group.start_soon(run_briefly, int)
         await anyio.wait_all_tasks_blocked()
         gate.opened.set()
@@ -322,7 +322,7 @@ async def test_who_gives_up_behind_a_disk_that_hangs_is_forgotten():
         gate.opened.set()
 
 
-async def test_ten_thousand_pieces():
+async def test_five_thousand_pieces():
     total = 0
 
     async def ask(number: int) -> None:
@@ -331,9 +331,9 @@ async def test_ten_thousand_pieces():
         total += value
 
     async with anyio.create_task_group() as group:
-        for number in range(10_000):
+        for number in range(5_000):
             group.start_soon(ask, number)
-    assert total == sum(range(10_000))
+    assert total == sum(range(5_000))
 
 
 @pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit, MemoryError])
