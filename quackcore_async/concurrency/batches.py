@@ -8,7 +8,8 @@ from typing import Any, Final, Generic, TypeVar, cast
 import anyio
 import anyio.lowlevel
 
-from quackcore_async.concurrency.threads import run_in_thread
+from quackcore_async.concurrency.shield import protected
+from quackcore_async.concurrency.threads import THREADS, run_in_thread
 
 __all__ = ["run_briefly"]
 
@@ -21,10 +22,16 @@ _SLOW: Final = 0.005
 """Seconds after which a hop is slow: what comes then gets a thread of its own, as slow disks serve several."""
 
 
+_ENOUGH: Final = 0.05
+"""Seconds after which a hop leaves the rest to two others, and they to four: such a disk serves several.
+
+A busy event loop makes the thread wait for the interpreter by the turn of 5 ms, which is not the disk's doing."""
+
+
 class _Piece(Generic[T]):
     """One call, and what came of it."""
 
-    __slots__ = ("error", "event", "function", "is_done", "leads", "outcome", "travels")
+    __slots__ = ("error", "event", "function", "has_left", "is_done", "leads", "outcome", "travels")
 
     def __init__(self, function: Callable[[], T]) -> None:
         self.function = function
@@ -33,6 +40,7 @@ class _Piece(Generic[T]):
         self.error: BaseException | None = None
         self.travels = False
         self.leads = False
+        self.has_left = False  # who asked was cancelled; to take it out of the middle of a line would take long
         self.is_done = False
 
     def run(self) -> None:
@@ -44,7 +52,10 @@ class _Piece(Generic[T]):
 
     def result(self) -> T:
         if self.error is not None:
-            raise self.error
+            try:
+                raise self.error
+            finally:
+                self.error = None  # its traceback refers to this piece: a ring that would be kept for a while
         return cast("T", self.outcome)
 
 
@@ -64,39 +75,52 @@ class _Hops:
     async def lead(self, own: _Piece[Any]) -> None:
         """Take along who waits, and see to it that somebody leads those who came meanwhile."""
         batch = [own]
-        while self.waiting and len(batch) < _MOST:
-            batch.append(self.waiting.popleft())
+        while len(batch) < _MOST and (piece := self._next()) is not None:
+            batch.append(piece)
         for piece in batch:
             piece.travels = True
-        self.started = monotonic()
+        self.started = started = monotonic()
         try:
             await run_in_thread(_run_all, batch)
         finally:
-            left_behind = [piece for piece in batch if not piece.is_done and piece is not own]
-            for piece in left_behind:  # this task was cancelled before the thread began
-                piece.travels = False
-            self.waiting.extendleft(reversed(left_behind))
+            self._put_back([piece for piece in batch if not piece.is_done and piece is not own])
             for piece in batch:
-                if piece.is_done and piece.event is not None:
+                if piece.event is not None and (piece.is_done or piece.has_left):
                     piece.event.set()
+            if self.waiting and monotonic() - started > _ENOUGH and self.leaders < THREADS:
+                self.leaders += 1
+                self.pass_on()
             self.pass_on()
+
+    def _put_back(self, left_behind: list[_Piece[Any]]) -> None:
+        """Have others take along whom the thread did not come to, or did not even begin with."""
+        for piece in left_behind:
+            piece.travels = False
+        self.waiting.extendleft(piece for piece in reversed(left_behind) if not piece.has_left)
 
     def pass_on(self) -> None:
         """Let the first of those who wait lead the next hop."""
-        if not self.waiting:
+        following = self._next()
+        if following is None:
             self.leaders -= 1
             return
-        following = self.waiting.popleft()
         following.leads = True
         if following.event is not None:
             following.event.set()
 
+    def _next(self) -> _Piece[Any] | None:
+        while self.waiting:
+            piece = self.waiting.popleft()
+            if not piece.has_left:
+                return piece
+        return None
+
     def _leave(self, piece: _Piece[Any]) -> None:
         """Go away without having been taken along."""
+        while self.waiting and self.waiting[0].has_left:  # behind a disk that hangs nobody else takes them away
+            self.waiting.popleft()
         if piece.leads:
             self.pass_on()
-        elif piece in self.waiting:
-            self.waiting.remove(piece)
 
     async def ride(self, piece: _Piece[Any]) -> None:
         """Wait until somebody took it along, or it is its turn to lead."""
@@ -105,11 +129,13 @@ class _Hops:
         try:
             await event.wait()
         except BaseException:
-            if piece.travels and not piece.is_done:
-                with anyio.CancelScope(shield=True):
-                    await event.wait()
-            if not piece.is_done:
-                self._leave(piece)
+            try:
+                piece.has_left = True
+                if piece.travels and not piece.is_done:
+                    await protected(event.wait)
+            finally:
+                if not piece.is_done:
+                    self._leave(piece)
             raise
         if piece.leads and not piece.is_done:
             await self.lead(piece)
@@ -142,5 +168,8 @@ async def run_briefly(function: Callable[[], T]) -> T:
 
 
 def _run_all(batch: list[_Piece[Any]]) -> None:
+    until = monotonic() + _ENOUGH
     for piece in batch:
         piece.run()
+        if monotonic() > until:
+            return

@@ -11,6 +11,8 @@ import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
+from quackcore_async.concurrency.shield import protected
+
 __all__ = ["THREADS", "run_in_daemon", "run_in_thread"]
 
 T = TypeVar("T")
@@ -77,8 +79,9 @@ async def run_in_thread(function: Callable[..., T], *args: Any, abandon_on_cance
     except BaseException:
         # `asyncio.wait_for` and `Task.cancel` get through anyio's shield while the thread still works.
         if job.is_running():
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(job.wait)
+            await protected(
+                partial(anyio.to_thread.run_sync, job.wait)
+            )  # and so does a second one through a shield
         raise
 
 

@@ -62,7 +62,12 @@ class Aioboto3Engine:
             body.seek(0)
             params = {**params, "Body": body}
         method: Callable[..., Awaitable[dict[str, Any]]] = getattr(self._raw, operation)
-        return await within_idle_timeout(lambda: method(**params), body, self._idle_timeout)
+        try:
+            return await within_idle_timeout(lambda: method(**params), body, self._idle_timeout)
+        except BaseException:
+            if body is not None:
+                body.left_behind = True  # nobody tells what the transport of a broken connection still holds
+            raise
 
     async def aclose(self) -> None:
         """Do nothing: the client is closed by who opened it."""

@@ -1,3 +1,5 @@
+import contextlib
+
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
@@ -5,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quackcore_async.clients.s3.buffers import BodyBuffer, BufferPool
+from quackcore_async.clients.s3.engines import Aioboto3Engine
 from quackcore_async.clients.s3.memory import MemoryBudget
 
 
@@ -191,3 +194,25 @@ async def test_a_pool_without_memory_gives_its_room_back(monkeypatch):
     with pytest.raises(MemoryError):
         await pool.acquire(60)
     assert (pool.lent, budget.granted) == (0, 0)
+
+
+async def test_memory_that_a_connection_may_still_send_from_is_not_used_again():
+    budget = MemoryBudget(100)
+    pool = BufferPool(100, budget)
+    async with pool.buffer(40) as buffer:
+        buffer.left_behind = True
+    assert (pool.lent, budget.granted, budget.kept) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_of_a_request_of_aioboto3_that_failed_the_memory_may_still_be_sent(fails):
+    class Raw:
+        async def put_object(self, **_):
+            if fails:
+                raise OSError
+            return {}
+
+    buffer = filled(b"content")
+    with contextlib.suppress(OSError):
+        await Aioboto3Engine(Raw(), 5.0).send("put_object", {}, buffer)
+    assert buffer.left_behind is fails
