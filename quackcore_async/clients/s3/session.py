@@ -176,7 +176,7 @@ class ClientSource:
 async def lean_engine(complete: Engine, raw: Any, session: Any, credentials: Any, settings: S3Settings) -> Engine:  # noqa: ANN401 - aioboto3 is untyped
     """Make a lean engine that connects as the aioboto3 client does."""
     from quackcore_async.clients.s3.lean.engine import LeanEngine
-    from quackcore_async.clients.s3.lean.http1 import Pool
+    from quackcore_async.clients.s3.lean.pool import Pool
 
     verify = settings.verify_tls
     if verify is True:

@@ -10,9 +10,10 @@ import anyio
 from quackcore_async.clients.s3.buffers import BodyBuffer
 from quackcore_async.clients.s3.engines import Engine
 from quackcore_async.clients.s3.lean.answers import RefusedError, describe, read_answer, refusal
-from quackcore_async.clients.s3.lean.http1 import Pool, Response
+from quackcore_async.clients.s3.lean.connection import Response
 from quackcore_async.clients.s3.lean.messages import Message, message_for
 from quackcore_async.clients.s3.lean.places import Place, find_place
+from quackcore_async.clients.s3.lean.pool import Pool
 from quackcore_async.clients.s3.lean.signing import EMPTY_SHA256, UNSIGNED, Keys, Signer, encode_key, encode_query
 from quackcore_async.concurrency import run_in_thread
 from quackcore_async.logging import get_logger

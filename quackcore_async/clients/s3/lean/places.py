@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from quackcore_async.clients.s3.lean.http1 import Origin
+from quackcore_async.clients.s3.lean.connection import Origin
 
 __all__ = ["Place", "find_place"]
 

@@ -12,8 +12,10 @@ import anyio.lowlevel
 import pytest
 
 from quackcore_async.clients.s3.buffers import BodyBuffer
-from quackcore_async.clients.s3.lean import http1
-from quackcore_async.clients.s3.lean.http1 import Origin, Pool, Response
+from quackcore_async.clients.s3.lean import connection as connections
+from quackcore_async.clients.s3.lean import pool as pools
+from quackcore_async.clients.s3.lean.connection import Origin, Response
+from quackcore_async.clients.s3.lean.pool import Pool
 
 HAS_UVLOOP = importlib.util.find_spec("uvloop") is not None
 LOOPS = [
@@ -95,16 +97,16 @@ async def pool_of(
     context: ssl.SSLContext | None = None, *, connect_timeout: float = 5.0, idle_timeout: float = 5.0
 ) -> AsyncIterator[Pool]:
     """Give a pool, close it at the end, and see that it left nothing: no socket, no task, no timer, no future."""
-    made: list[http1._Connection] = []
+    made: list[connections.Connection] = []
 
-    class Recorded(http1._Connection):
+    class Recorded(connections.Connection):
         def __init__(self, *arguments):
             super().__init__(*arguments)
             made.append(self)
 
     tasks = asyncio.all_tasks()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(http1, "_Connection", Recorded)
+        patch.setattr(pools, "Connection", Recorded)
         pool = Pool(
             context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             connect_timeout=connect_timeout,

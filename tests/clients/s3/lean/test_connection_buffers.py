@@ -10,8 +10,8 @@ import pytest
 import trustme
 
 from quackcore_async.clients.s3.buffers import BufferPool
-from quackcore_async.clients.s3.lean import http1
-from quackcore_async.clients.s3.lean.http1 import Origin
+from quackcore_async.clients.s3.lean import connection as connections
+from quackcore_async.clients.s3.lean.connection import Origin
 from quackcore_async.clients.s3.memory import MemoryBudget
 from quackcore_async.errors import QuackError
 from tests.clients.s3.lean.wire import LOOPS, answer, head_of, origin_of, pool_of, put, until
@@ -62,7 +62,7 @@ class KeepingTransport(asyncio.Transport):
 
 
 def connection_over(pool, transport):
-    connection = http1._Connection(pool, Origin("test", 80, secure=False), asyncio.get_running_loop(), 5.0)
+    connection = connections.Connection(pool, Origin("test", 80, secure=False), asyncio.get_running_loop(), 5.0)
     connection.connection_made(transport)
     return connection
 

@@ -1,38 +1,26 @@
-"""HTTP/1.1 as bulk transfer needs it: a pool of connections, and one request at a time on each.
+"""One connection of HTTP/1.1, and the answer that comes over it.
 
 Nothing here knows S3. It speaks RFC 9112 over asyncio's transports, refuses what it does not understand, and never
 sends on a connection whose last answer was not read to its end.
 """
 
 import asyncio  # noqa: TID251 - the engine runs on asyncio, as aioboto3 does
-import errno
-import socket
 import ssl
 from collections import deque
 from collections.abc import Mapping
-from contextlib import suppress
-from typing import Final, NamedTuple, cast
-
-import anyio
-import anyio.lowlevel
-from aiohappyeyeballs import start_connection
+from typing import Final, NamedTuple, Protocol, cast
 
 from quackcore_async.clients.s3 import meanings
 from quackcore_async.clients.s3.buffers import BodyBuffer
 from quackcore_async.clients.s3.failures import error_of_meaning
 from quackcore_async.clients.s3.lean.framing import Body, Head, MalformedError, body_for, take_head
 from quackcore_async.errors import QuackError
-from quackcore_async.results import to_quack_error
 
-__all__ = ["Origin", "Pool", "Response"]
+__all__ = ["Connection", "Keeper", "Origin", "Response"]
 
 _HIGH: Final = 1024**2  # bytes that wait to be read before the socket is left alone
 _LOW: Final = _HIGH // 4
 _REFUSED: Final = 300  # statuses from here on tell that the body of the request is of no use: RFC 9112 section 9.3
-_TURNS: Final = 8  # of the loop, until the end of a connection has been told through all layers
-_KEEPALIVE: Final = 15.0  # seconds that an idle connection is kept: S3 closes them after 20 or so
-_HAPPY_EYEBALLS: Final = 0.25  # seconds: RFC 8305 section 5
-_OUT_OF_FILES: Final = frozenset({errno.EMFILE, errno.ENFILE})
 
 
 class Origin(NamedTuple):
@@ -43,119 +31,16 @@ class Origin(NamedTuple):
     secure: bool
 
 
-class Pool:
-    """The connections of one client in one event loop; as many as there are requests at a time.
+class Keeper(Protocol):
+    """Who has the connections that serve nobody."""
 
-    Args:
-        context: For TLS.
-        connect_timeout: Seconds for a connection, the look-up of its name and TLS included.
-        idle_timeout: Seconds without a byte after which a request has failed.
-    """
+    def keep(self, connection: "Connection") -> None:
+        """Keep a connection for the next request."""
+        ...
 
-    def __init__(self, context: ssl.SSLContext, *, connect_timeout: float, idle_timeout: float) -> None:
-        self._context = context
-        self._connect_timeout = connect_timeout
-        self._idle_timeout = idle_timeout
-        self._idle: dict[Origin, deque[_Connection]] = {}
-        self._all: set[_Connection] = set()
-        self._closed = False
-
-    async def request(self, origin: Origin, method: str, head: bytes, body: bytes | BodyBuffer) -> "Response":
-        """Send a request and return its answer with the body unread.
-
-        It is sent once: a connection that breaks may have brought it to the service all the same.
-
-        Args:
-            origin: Where to.
-            method: HTTP method, which `head` begins with.
-            head: Request line and headers, with the empty line at the end.
-            body: What follows.
-
-        Raises:
-            ConnectFailedError: if there is no connection: nothing was sent.
-            QuackError: if there is no answer, or the service did not take all of what it says it has done.
-        """
-        if self._closed:
-            raise _closed()
-        connection = self._take(origin) or await self._connect(origin)
-        return await connection.exchange(method, head, body)
-
-    async def aclose(self) -> None:
-        """Close all connections, those in use too."""
-        self._closed = True
-        self._idle.clear()
-        for connection in list(self._all):
-            connection.abort()
-        for _ in range(_TURNS):
-            await anyio.lowlevel.checkpoint()
-            if not self._all:
-                break
-
-    def keep(self, connection: "_Connection") -> None:
-        """Keep a connection for the next request, and part with one that nobody has needed for long."""
-        idle = self._idle.setdefault(connection.origin, deque())
-        idle.append(connection)
-        if connection.idle_since - idle[0].idle_since > _KEEPALIVE:
-            idle.popleft().abort()
-
-    def forget(self, connection: "_Connection") -> None:
+    def forget(self, connection: "Connection") -> None:
         """Forget a connection that is lost."""
-        self._all.discard(connection)
-        idle = self._idle.get(connection.origin)
-        if idle and connection in idle:
-            idle.remove(connection)
-
-    def _take(self, origin: Origin) -> "_Connection | None":
-        idle = self._idle.get(origin)
-        if not idle:
-            return None
-        loop = asyncio.get_running_loop()
-        while idle:
-            connection = idle.pop()
-            if connection.loop is not loop:  # a loop that has ended took its connections with it
-                self.forget(connection)
-                continue
-            if loop.time() - connection.idle_since < _KEEPALIVE and not connection.is_closing():
-                return connection
-            connection.abort()
-        return None
-
-    async def _connect(self, origin: Origin) -> "_Connection":
-        loop = asyncio.get_running_loop()
-        made: list[_Connection] = []
-
-        def make() -> _Connection:
-            made.append(_Connection(self, origin, loop, self._idle_timeout))
-            self._all.add(made[-1])
-            return made[-1]
-
-        try:
-            with anyio.fail_after(self._connect_timeout):
-                found = await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
-                sock = await start_connection(found, happy_eyeballs_delay=_HAPPY_EYEBALLS, loop=loop)
-                try:
-                    await loop.create_connection(
-                        make,
-                        sock=sock,
-                        ssl=self._context if origin.secure else None,
-                        server_hostname=origin.host if origin.secure else None,
-                    )
-                except BaseException:
-                    with suppress(OSError):  # the transport has closed it already
-                        sock.close()
-                    raise
-        except UnicodeError as exc:
-            raise error_of_meaning(meanings.NO_SUCH_HOST, f"{origin.host!r} is no host name: {exc}") from exc
-        except OSError as exc:  # TimeoutError and SSLError are such
-            _drop(made)
-            raise _not_connected(exc, origin, self._connect_timeout) from exc
-        except BaseException:
-            _drop(made)
-            raise
-        if self._closed:
-            _drop(made)
-            raise _closed()
-        return made[-1]
+        ...
 
 
 class Response:
@@ -168,7 +53,7 @@ class Response:
 
     __slots__ = ("_connection", "headers", "status")
 
-    def __init__(self, head: Head, connection: "_Connection | None") -> None:
+    def __init__(self, head: Head, connection: "Connection | None") -> None:
         self.status = head.status
         self.headers: Mapping[str, str] = head.headers
         self._connection = connection  # None once the body is read: the connection serves others then
@@ -195,7 +80,7 @@ class Response:
             connection.abort()
 
 
-class _Connection(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """One connection, which carries one request at a time.
 
     Attributes:
@@ -204,11 +89,13 @@ class _Connection(asyncio.Protocol):
         idle_since: When its last answer was read, by the clock of the loop.
     """
 
-    def __init__(self, pool: Pool, origin: Origin, loop: asyncio.AbstractEventLoop, idle_timeout: float) -> None:
+    def __init__(
+        self, keeper: Keeper, origin: Origin, loop: asyncio.AbstractEventLoop, idle_timeout: float
+    ) -> None:
         self.origin = origin
         self.loop = loop
         self.idle_since = 0.0
-        self._pool = pool
+        self._keeper = keeper
         self._idle_timeout = idle_timeout
         self._transport: asyncio.Transport | None = None
         self._method = ""  # of the request under way
@@ -283,7 +170,7 @@ class _Connection(asyncio.Protocol):
         if orderly and not body.surplus and not transport.is_closing() and not transport.get_write_buffer_size():
             self._lent = None
             self.idle_since = self.loop.time()
-            self._pool.keep(self)
+            self._keeper.keep(self)
         else:
             self.abort()
 
@@ -398,7 +285,7 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Called when it is closed, by whomever."""
         self._transport = None
-        self._pool.forget(self)
+        self._keeper.forget(self)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -478,16 +365,6 @@ def _ends_in_order(transport: asyncio.Transport) -> bool:
         return False
 
 
-def _drop(connections: list[_Connection]) -> None:
-    for connection in connections:
-        connection.abort()
-        connection.connection_lost(None)  # the loop does not tell one that was never quite connected
-
-
-def _closed() -> QuackError:
-    return error_of_meaning(meanings.RESET, "the client was closed")
-
-
 def _reset(exc: Exception | None = None) -> QuackError:
     error = error_of_meaning(meanings.RESET, f"the connection broke before the answer came{_told(exc)}")
     error.__cause__ = exc
@@ -496,17 +373,3 @@ def _reset(exc: Exception | None = None) -> QuackError:
 
 def _told(exc: Exception | None) -> str:
     return f": {exc}" if exc is not None else ""
-
-
-def _not_connected(exc: OSError, origin: Origin, seconds: float) -> QuackError:
-    if exc.errno in _OUT_OF_FILES:
-        return to_quack_error(exc)
-    place = f"{origin.host}:{origin.port}"
-    if isinstance(exc, ssl.SSLError):
-        return error_of_meaning(meanings.TLS, f"no TLS with {place}: {exc}")
-    if isinstance(exc, socket.gaierror):
-        meaning = meanings.DNS if exc.errno == socket.EAI_AGAIN else meanings.NO_SUCH_HOST
-        return error_of_meaning(meaning, f"the host {origin.host} cannot be found: {exc}")
-    if isinstance(exc, TimeoutError):
-        return error_of_meaning(meanings.CONNECT_TIMEOUT, f"no connection to {place} within {seconds:g} seconds")
-    return error_of_meaning(meanings.CONNECT, f"no connection to {place}: {exc}")

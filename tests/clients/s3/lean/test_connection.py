@@ -10,8 +10,9 @@ import anyio
 import pytest
 import trustme
 
-from quackcore_async.clients.s3.lean import http1
-from quackcore_async.clients.s3.lean.http1 import Origin, Pool
+from quackcore_async.clients.s3.lean import pool as pools
+from quackcore_async.clients.s3.lean.connection import Origin
+from quackcore_async.clients.s3.lean.pool import Pool
 from quackcore_async.errors import ErrorKind, QuackError
 from tests.clients.s3.lean.wire import (
     LOOPS,
@@ -165,7 +166,7 @@ async def test_a_connection_that_the_server_closed_is_not_used_again():
 async def test_a_connection_that_nobody_needed_for_long_is_not_used_again(monkeypatch):
     async with talking(saying(answer(), answer())) as server, pool_of() as pool:
         await get(pool, origin_of(server))
-        monkeypatch.setattr(http1, "_KEEPALIVE", 0.0)
+        monkeypatch.setattr(pools, "_KEEPALIVE", 0.0)
         await get(pool, origin_of(server))
         assert server.connections == 2
         monkeypatch.undo()
@@ -180,7 +181,7 @@ async def test_of_many_idle_connections_the_one_used_last_is_taken_and_the_oldes
         idle = pool._idle[origin_of(server)]
         assert len(idle) == 3
         last = idle[-1]
-        idle[0].idle_since -= 2 * http1._KEEPALIVE
+        idle[0].idle_since -= 2 * pools._KEEPALIVE
         await get(pool, origin_of(server))
         assert idle[-1] is last
         await until(lambda: len(pool._all) == 2)
@@ -527,7 +528,7 @@ async def test_a_network_that_is_unreachable(monkeypatch, number):
     async def fail(*_, **__):
         raise OSError(number, "unreachable")
 
-    monkeypatch.setattr(http1, "start_connection", fail)
+    monkeypatch.setattr(pools, "start_connection", fail)
     async with pool_of() as pool:
         with pytest.raises(QuackError) as caught:
             await get(pool, Origin("127.0.0.1", 1, secure=False))
@@ -631,14 +632,14 @@ async def test_closing_ends_what_is_under_way(secure, server_context, client_con
 
 
 async def test_closing_while_it_connects(monkeypatch):
-    connect = http1.start_connection
+    connect = pools.start_connection
     go = asyncio.Event()
 
     async def slowly(*arguments, **options):
         await go.wait()
         return await connect(*arguments, **options)
 
-    monkeypatch.setattr(http1, "start_connection", slowly)
+    monkeypatch.setattr(pools, "start_connection", slowly)
     async with talking(saying(answer())) as server, pool_of() as pool:
         task = asyncio.ensure_future(get(pool, origin_of(server)))
         await anyio.lowlevel.checkpoint()
