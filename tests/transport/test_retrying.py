@@ -302,6 +302,7 @@ class TestWaiting:
             await RetryTransport(Stub(hanging), RetryPolicy()).handle_async_request(a_request(method))
         assert caught.value.indeterminate is (method == "POST")
 
+    @on_mock_clock
     @pytest.mark.parametrize("before", [[], [httpx.ConnectError], [429]], ids=["nothing", "unsent", "refused"])
     async def test_a_post_that_runs_out_of_time_may_have_been_done(self, before: list[object]) -> None:
         with pytest.raises(TimedOutError) as caught:
