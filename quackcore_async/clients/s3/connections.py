@@ -7,7 +7,7 @@ from typing import Any
 from quackcore_async.errors import ConfigError
 from quackcore_async.transport.tls import tls_context
 
-__all__ = ["drop_unsent", "send_once", "session_class", "trust"]
+__all__ = ["session_class", "trust"]
 
 
 async def trust(verify: bool | str) -> ssl.SSLContext:
@@ -24,7 +24,7 @@ async def trust(verify: bool | str) -> ssl.SSLContext:
         ) from exc
 
 
-def drop_unsent(connector: Any) -> None:  # noqa: ANN401 - so that aiohttp is imported when it is needed
+def _drop_unsent(connector: Any) -> None:  # noqa: ANN401 - so that aiohttp is imported when it is needed
     """Have the connections of an aiohttp connector not wait for a peer that reads nothing.
 
     asyncio closes a connection once all is sent that was written to it. A request that is given up because nothing
@@ -33,7 +33,7 @@ def drop_unsent(connector: Any) -> None:  # noqa: ANN401 - so that aiohttp is im
     connector._factory = functools.partial(_connection_class(), loop=connector._loop)  # noqa: SLF001 - it has no public name
 
 
-def send_once(session: Any) -> None:  # noqa: ANN401 - so that aiohttp is imported when it is needed
+def _send_once(session: Any) -> None:  # noqa: ANN401 - so that aiohttp is imported when it is needed
     """Have an aiohttp session not send GET, HEAD, PUT and DELETE again by itself when a connection breaks.
 
     Nobody would know of the second sending: when that one met a closed port, the write would count as never sent.
@@ -50,12 +50,12 @@ def session_class() -> Any:  # noqa: ANN401 - aiobotocore is untyped
     class Session(AIOHTTPSession):
         def _create_connector(self, proxy_url: str | None) -> Any:  # noqa: ANN401 - aiohttp's connector
             connector = super()._create_connector(proxy_url)  # type: ignore[misc]  # not in the stubs
-            drop_unsent(connector)
+            _drop_unsent(connector)
             return connector
 
         async def _get_session(self, proxy_url: str | None) -> Any:  # noqa: ANN401 - aiohttp's session
             session = await super()._get_session(proxy_url)  # type: ignore[misc]  # not in the stubs
-            send_once(session)
+            _send_once(session)
             return session
 
     return Session

@@ -8,7 +8,7 @@ import anyio
 from quackcore_async.clients.s3.buffers import BodyBuffer
 from quackcore_async.errors import TimedOutError
 
-__all__ = ["Aioboto3Engine", "Engine", "within_idle_timeout"]
+__all__ = ["Aioboto3Engine", "Engine"]
 
 T = TypeVar("T")
 
@@ -63,7 +63,7 @@ class Aioboto3Engine:
             params = {**params, "Body": body}
         method: Callable[..., Awaitable[dict[str, Any]]] = getattr(self._raw, operation)
         try:
-            return await within_idle_timeout(lambda: method(**params), body, self._idle_timeout)
+            return await _within_idle_timeout(lambda: method(**params), body, self._idle_timeout)
         except BaseException:
             if body is not None:
                 body.left_behind = True  # nobody tells what the transport of a broken connection still holds
@@ -73,21 +73,9 @@ class Aioboto3Engine:
         """Do nothing: the client is closed by who opened it."""
 
 
-async def within_idle_timeout(
-    function: Callable[[], Awaitable[T]], body: BodyBuffer | None, seconds: float, *, connect_seconds: float = 0.0
-) -> T:
-    """Await an answer: aiohttp bounds neither a name look-up nor sending to a peer that reads nothing.
-
-    Args:
-        function: Sends the request.
-        body: Tells when a chunk of it was taken.
-        seconds: Seconds after which it has failed, from the last chunk on.
-        connect_seconds: Seconds more before the first chunk, in which a connection is made.
-
-    Raises:
-        TimedOutError: with code `idle`, if it takes longer.
-    """
-    with anyio.CancelScope(deadline=anyio.current_time() + connect_seconds + seconds) as scope:
+async def _within_idle_timeout(function: Callable[[], Awaitable[T]], body: BodyBuffer | None, seconds: float) -> T:
+    """Await an answer: aiohttp bounds neither a name look-up nor sending to a peer that reads nothing."""
+    with anyio.CancelScope(deadline=anyio.current_time() + seconds) as scope:
         if body is not None:
             body.touched = lambda: _extend(scope, seconds)
         return await function()

@@ -1,1 +1,1 @@
-"""The lean engine: the hot operations of S3 as signed requests over one pooled session of aiohttp."""
+"""The lean engine: the hot operations of S3 as signed requests over connections of its own."""

@@ -37,7 +37,7 @@ _MAX_ERROR: Final = 1024**2
 
 
 class LeanEngine:
-    """Signs the hot operations and sends them over one pooled session; hands everything else on.
+    """Signs the hot operations and sends them over connections of its own; hands everything else on.
 
     Covered are plain buckets by path or virtual host, with signature version 4. The other engine finds the way to
     one that turns out to be in another region; where it finds none, it keeps that bucket.
