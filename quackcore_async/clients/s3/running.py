@@ -1,6 +1,7 @@
 """The checksum of a file that is written in pieces, by several threads, in any order."""
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from threading import Lock
 from typing import Final
@@ -16,7 +17,7 @@ ReadAt = Callable[[int, int], bytes]
 """Reads at most so many bytes from an offset: `read(size, offset)`."""
 
 
-class RunningChecksum:
+class RunningChecksum(ABC):
     """Takes what is written to a file while it is in memory, and gives the checksum of the file at the end.
 
     Those that write call `feed` from their threads; what one of them writes in sequence, it feeds in sequence.
@@ -24,6 +25,7 @@ class RunningChecksum:
     fed: feeding only saves the reading.
     """
 
+    @abstractmethod
     def feed(self, offset: int, chunks: Iterable[bytes]) -> None:
         """Take bytes that were written, or are about to be.
 
@@ -31,7 +33,6 @@ class RunningChecksum:
             offset: Where the first of them lies in the file.
             chunks: The bytes; they are used only during the call.
         """
-        raise NotImplementedError
 
     def digest(self, fd: int, size: int) -> bytes:
         """Return the checksum of the first `size` bytes of the file. It blocks: call it in a worker thread.
@@ -46,9 +47,9 @@ class RunningChecksum:
         """
         return self.digest_from(lambda count, offset: os.pread(fd, count, offset), size)
 
+    @abstractmethod
     def digest_from(self, read: ReadAt, size: int) -> bytes:
         """Return the checksum, with the bytes that are missing for it from `read(size, offset)`; see `digest`."""
-        raise NotImplementedError
 
 
 def running_checksum(expectation: Expectation) -> RunningChecksum:
