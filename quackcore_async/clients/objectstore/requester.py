@@ -7,9 +7,9 @@ from typing import Any, Self, TypeVar
 import anyio
 
 from quackcore_async.clients.objectstore.failures import classify
-from quackcore_async.clients.objectstore.memory import MemoryBudget
 from quackcore_async.clients.objectstore.opening import BucketStores, load_obstore, open_bucket, require_asyncio
 from quackcore_async.clients.objectstore.settings import ObjectStoreSettings
+from quackcore_async.clients.s3.memory import MemoryBudget
 from quackcore_async.concurrency import LoopBinding, run_in_thread
 from quackcore_async.errors import LifecycleError, QuackError
 from quackcore_async.retry import RetryBudget, RetryPolicy
@@ -42,6 +42,7 @@ class Requester:
         self.retry = retry or RetryPolicy()
         self.transfer_retry = self.retry.replace(timeout=None)
         self.budget = RetryBudget()
+        # Only the room is lent, never a buffer: obstore may still read from what a cancelled request was given.
         self.memory = MemoryBudget(settings.max_memory)
         self.slots = anyio.Semaphore(settings.max_concurrency, fast_acquire=True)
         self._obstore: Any = None

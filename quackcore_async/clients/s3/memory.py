@@ -4,6 +4,8 @@ import os
 import threading
 import weakref
 from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import anyio
@@ -116,6 +118,15 @@ class MemoryBudget:
                     self._granted -= size
                 self._admit()
             raise
+
+    @asynccontextmanager
+    async def claim(self, size: int) -> AsyncIterator[None]:
+        """Hold room for the time of the block: for memory that is not used again."""
+        await self.acquire(size)
+        try:
+            yield
+        finally:
+            self.release(size)
 
     def memory(self, size: int) -> memoryview:
         """Return memory for room that was acquired; what was in it is undefined."""

@@ -79,7 +79,7 @@ async def test_files_of_every_size_come_back(client, gcs_server, address, tmp_pa
         os.close(fd)
     assert target.read_bytes() == LARGE[:size]
     assert verified == ["full" if size <= PART else "length"]
-    assert client.memory.claimed == 0
+    assert client.memory.granted == 0
     assert gcs_server.uploads == {}
 
 
@@ -163,7 +163,7 @@ async def test_a_part_that_fails_for_good_leaves_nothing(client, gcs_server, add
     assert caught.status_code == status
     assert gcs_server.uploads == {}
     assert gcs_server.buckets[address.bucket] == {}
-    assert client.memory.claimed == 0
+    assert client.memory.granted == 0
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -213,7 +213,7 @@ async def test_a_cancelled_upload_is_whole_or_absent_and_leaves_no_parts(client,
     with anyio.fail_after(5):
         while gcs_server.uploads:  # the abort was sent; a server in threads has yet to see it
             await anyio.sleep(0.01)
-    assert client.memory.claimed == 0
+    assert client.memory.granted == 0
 
 
 async def test_a_cancellation_does_not_wait_for_whole_parts(client, gcs_server, address, tmp_path):
@@ -283,7 +283,7 @@ async def test_uploads_hold_no_more_in_memory_than_allowed(gcs_server, address, 
 
     def watch(_request):
         nonlocal most
-        most = max(most, client.memory.claimed)
+        most = max(most, client.memory.granted)
 
     gcs_server.script = watch
     async with client_of(gcs_server.url, max_memory=4 * PART) as client, anyio.create_task_group() as group:

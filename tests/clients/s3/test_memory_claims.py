@@ -1,6 +1,6 @@
 import anyio
 
-from quackcore_async.clients.objectstore.memory import MemoryBudget
+from quackcore_async.clients.s3.memory import MemoryBudget
 
 
 async def test_claims_beyond_the_capacity_wait_in_line():
@@ -20,18 +20,18 @@ async def test_claims_beyond_the_capacity_wait_in_line():
         await anyio.wait_all_tasks_blocked()
         group.start_soon(hold, "c", 1, later)
         await anyio.wait_all_tasks_blocked()
-        assert (order, budget.claimed) == (["a"], 8)
+        assert (order, budget.granted) == (["a"], 8)
         first.set()
         await anyio.wait_all_tasks_blocked()
-        assert (order, budget.claimed) == (["a", "b", "c"], 9)
+        assert (order, budget.granted) == (["a", "b", "c"], 9)
         later.set()
-    assert budget.claimed == 0
+    assert budget.granted == 0
 
 
 async def test_a_claim_beyond_all_is_admitted_alone():
     budget = MemoryBudget(10)
     async with budget.claim(100):
-        assert budget.claimed == 100
+        assert budget.granted == 100
 
 
 async def test_a_cancelled_claim_gives_its_place_to_the_next():
@@ -41,7 +41,7 @@ async def test_a_cancelled_claim_gives_its_place_to_the_next():
             async with budget.claim(5):
                 raise AssertionError
     async with budget.claim(10):
-        assert budget.claimed == 10
+        assert budget.granted == 10
 
 
 async def test_a_claim_that_is_admitted_and_cancelled_at_once_is_given_back():
@@ -57,4 +57,4 @@ async def test_a_claim_that_is_admitted_and_cancelled_at_once_is_given_back():
                 group.start_soon(claim)
                 await anyio.wait_all_tasks_blocked()
             scope.cancel()
-    assert budget.claimed == 0
+    assert budget.granted == 0
