@@ -92,7 +92,7 @@ class S3Storage(BaseStorageIntegration):
         """Everything; the order of listings is promised for AWS only, since other services have their own."""
         at_aws = (
             self._opened is not None
-            and ".amazonaws.com" in self._client.endpoint_url
+            and self._client.destination.is_aws
             and not self._bucket.endswith("--x-s3")  # directory buckets have no order
         )
         return StorageCapabilities(

@@ -25,7 +25,6 @@ from quackcore_async.storage.hooks import Write
 __all__ = ["SmallFiles", "settings_for"]
 
 _LARGEST: Final = MIB  # bytes; beyond, what a request costs is little beside what its bytes cost
-_AWS: Final = ".amazonaws.com"
 _DEFAULTS: Final = UploadOptions()
 
 
@@ -161,24 +160,31 @@ def settings_for(client: S3Client) -> ObjectStoreSettings:
     """Return how obstore reaches the service of an open S3 client.
 
     Raises:
-        ConfigError: with code `engine`, for a virtual host of a service that is not AWS.
+        ConfigError: with code `engine`, for a virtual host of a service that is not AWS, and where the AWS
+            settings send requests elsewhere.
     """
     kept = client.settings
-    raw = client.requester.client()
-    endpoint = client.endpoint_url
-    at_aws = _AWS in endpoint and kept.endpoint_url is None
+    destination = client.destination
+    endpoint = destination.endpoint_url
+    if destination.is_rerouted:
+        raise ConfigError(
+            "`engine: obstore` knows no FIPS, dual stack, accelerated or regional endpoint and no signed payload: "
+            "take another engine, or these settings out of the AWS configuration",
+            code="engine",
+        )
+    at_aws = endpoint is None
     if kept.addressing_style == "virtual" and not at_aws:
         raise ConfigError("`engine: obstore` finds buckets of other services by path only", code="engine")
     options: dict[str, Any] = {
-        "region": raw.meta.region_name,
-        "endpoint": None if at_aws else endpoint,
+        "region": destination.region,
+        "endpoint": endpoint,
         "virtual_hosted_style_request": at_aws and kept.addressing_style != "path",
     }
     return ObjectStoreSettings(
         service="s3",
         options=options,
         credential_provider=partial(_credentials, client),
-        allow_http=endpoint.startswith("http://"),
+        allow_http=endpoint is not None and endpoint.startswith("http://"),
         verify_tls=kept.verify_tls,
         connect_timeout=kept.connect_timeout,
         idle_timeout=kept.idle_timeout,
@@ -188,12 +194,11 @@ def settings_for(client: S3Client) -> ObjectStoreSettings:
 
 async def _credentials(client: S3Client) -> Mapping[str, Any]:
     """Return the credentials of an S3 client, for as long as they last."""
-    signer = client.requester.client()._request_signer
-    credentials = signer._credentials
-    frozen = await credentials.get_frozen_credentials()
+    connected = client.requester.connected
+    frozen = await connected.frozen_credentials()
     return {
         "access_key_id": frozen.access_key,
         "secret_access_key": frozen.secret_key,
         "token": frozen.token,
-        "expires_at": getattr(credentials, "_expiry_time", None),
+        "expires_at": getattr(connected.credentials, "_expiry_time", None),
     }

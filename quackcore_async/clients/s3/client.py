@@ -7,6 +7,7 @@ from typing import Any, Final, Self
 from quackcore_async.clients.s3.bandwidth import BandwidthLimit
 from quackcore_async.clients.s3.buffers import BodyBuffer, BufferPool
 from quackcore_async.clients.s3.conditional import ConditionalWrite, Written
+from quackcore_async.clients.s3.destination import Destination
 from quackcore_async.clients.s3.failures import classify
 from quackcore_async.clients.s3.names import S3Address
 from quackcore_async.clients.s3.objects import (
@@ -89,9 +90,9 @@ class S3Client:
         self.buffers.close()
 
     @property
-    def endpoint_url(self) -> str:
-        """Address of the service, as it was found out."""
-        return str(self.requester.client().meta.endpoint_url)
+    def destination(self) -> Destination:
+        """The service, as it was found out."""
+        return self.requester.connected.destination
 
     async def head_bucket(self, bucket: str) -> None:
         """Check that the bucket is there and may be used.
@@ -401,9 +402,8 @@ class S3Client:
                 code="invalid_request",
             )
         try:
-            url = await self.requester.client().generate_presigned_url(
-                operation, Params=_place(address), ExpiresIn=int(expires_in)
-            )
+            raw = await self.requester.connected.raw.get()
+            url = await raw.generate_presigned_url(operation, Params=_place(address), ExpiresIn=int(expires_in))
         except QuackError:
             raise
         except Exception as exc:

@@ -6,6 +6,7 @@ from typing import Any, Protocol, TypeVar
 import anyio
 
 from quackcore_async.clients.s3.buffers import BodyBuffer
+from quackcore_async.clients.s3.raw_client import RawClient
 from quackcore_async.errors import TimedOutError
 
 __all__ = ["Aioboto3Engine", "Engine"]
@@ -52,16 +53,17 @@ class Aioboto3Engine:
 
     hashes_bodies = False
 
-    def __init__(self, raw: Any, idle_timeout: float) -> None:  # noqa: ANN401 - an aioboto3 client is untyped
+    def __init__(self, raw: RawClient, idle_timeout: float) -> None:
         self._raw = raw
         self._idle_timeout = idle_timeout
 
     async def send(self, operation: str, params: Mapping[str, Any], body: BodyBuffer | None) -> dict[str, Any]:
         """Send a request once."""
+        raw = await self._raw.get()
         if body is not None:
             body.seek(0)
             params = {**params, "Body": body}
-        method: Callable[..., Awaitable[dict[str, Any]]] = getattr(self._raw, operation)
+        method: Callable[..., Awaitable[dict[str, Any]]] = getattr(raw, operation)
         try:
             return await _within_idle_timeout(lambda: method(**params), body, self._idle_timeout)
         except BaseException:

@@ -122,22 +122,24 @@ class Requester:
         writes: bool = False,
     ) -> dict[str, Any]:
         """Send a request once; expired credentials are renewed, and then it is sent once more."""
-        client = self._usable_client()
+        client = self.connected
         try:
             return await self._send_once(client, operation, params, body)
         except QuackError as error:
             if not _may_have_expired(operation, error) or not await self._source.renew(client):
                 raise _explained(error, action, writes=writes) from error.__cause__
         try:
-            return await self._send_once(self._usable_client(), operation, params, body)
+            return await self._send_once(self.connected, operation, params, body)
         except QuackError as error:
             raise _explained(error, action, writes=writes) from error.__cause__
 
-    def client(self) -> Any:  # noqa: ANN401 - an aioboto3 client is untyped
-        """Return the raw client, for what sends nothing."""
-        return self._usable_client().raw
+    @property
+    def connected(self) -> OpenClient:
+        """What sends the requests of now.
 
-    def _usable_client(self) -> OpenClient:
+        Raises:
+            LifecycleError: with code `closed`, or `wrong_event_loop`.
+        """
         client = self._source.current
         if self._binding is None or not self._binding.is_here():
             raise LifecycleError(

@@ -1,28 +1,25 @@
-"""Opening aioboto3 clients off the event loop's back, and opening fresh ones when credentials expire."""
+"""Connecting to S3, and anew when credentials expire."""
 
-import functools
-import os
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Any
 
 import anyio
 
+from quackcore_async.clients.s3.aws_session import destination_of, open_session, prepare_client
 from quackcore_async.clients.s3.checksums import load_checksums
-from quackcore_async.clients.s3.connections import session_class, trust
+from quackcore_async.clients.s3.connections import trust
+from quackcore_async.clients.s3.destination import Destination
 from quackcore_async.clients.s3.engines import Aioboto3Engine, Engine
 from quackcore_async.clients.s3.failures import classify
+from quackcore_async.clients.s3.lean.engine import LeanEngine
+from quackcore_async.clients.s3.lean.places import Places
+from quackcore_async.clients.s3.lean.pool import Pool
+from quackcore_async.clients.s3.raw_client import RawClient, cannot_open
 from quackcore_async.clients.s3.settings import S3Keys, S3Settings
 from quackcore_async.concurrency import run_in_thread, shielded
-from quackcore_async.errors import ConfigError, ErrorKind, LifecycleError
-from quackcore_async.redaction import Secret
+from quackcore_async.errors import ConfigError, LifecycleError
 
 __all__ = ["ClientSource", "OpenClient", "require_asyncio"]
-
-_DEFAULT_REGION: Final = "us-east-1"  # what S3-compatible services expect when nobody chose one
-_STREAM_CONNECTIONS: Final = 64  # beyond `max_concurrency`, for the streams that callers hold open
-_MODELS: Final = ("service-2", "endpoint-rule-set-1", "paginators-1", "waiters-2")
 
 
 def require_asyncio() -> None:
@@ -43,30 +40,43 @@ def require_asyncio() -> None:
 
 
 class OpenClient:
-    """An aioboto3 client that is open, what sends over it, and how many requests are using it.
+    """What sends requests with the credentials of now, and how many requests are using it.
 
     Attributes:
-        raw: The client.
+        raw: The aioboto3 client, for what only that can do.
         engine: What sends its requests.
+        destination: The service that they go to.
+        credentials: botocore's credentials, which renew themselves; None where there are none.
         in_flight: Requests that have not finished.
         retired: Whether a newer client has taken its place.
     """
 
-    def __init__(self, raw: Any, engine: Engine, owner: AbstractAsyncContextManager[Any] | None) -> None:  # noqa: ANN401 - untyped
+    def __init__(self, raw: RawClient, engine: Engine, destination: Destination, credentials: Any) -> None:  # noqa: ANN401 - botocore is untyped
         self.raw = raw
         self.engine = engine
+        self.destination = destination
+        self.credentials = credentials
         self.in_flight = 0
         self.retired = False
-        self._owner = owner
+
+    async def frozen_credentials(self) -> Any:  # noqa: ANN401 - botocore is untyped
+        """Return the credentials as they are now, renewed if need be.
+
+        Raises:
+            CredentialsMissingError: if there are none.
+        """
+        if self.credentials is None:
+            from botocore.exceptions import NoCredentialsError
+
+            raise classify(NoCredentialsError())
+        return await self.credentials.get_frozen_credentials()
 
     async def aclose(self) -> None:
-        """Close the client unless it belongs to the caller."""
-        owner, self._owner = self._owner, None
+        """Close what was opened for it."""
         try:
             await self.engine.aclose()
         finally:
-            if owner is not None:
-                await owner.__aexit__(None, None, None)
+            await self.raw.aclose()
 
 
 class ClientSource:
@@ -140,166 +150,58 @@ class ClientSource:
 
     async def _make(self) -> OpenClient:
         if self._given is not None:
-            if self.settings.engine == "lean":
-                raise ConfigError("a client of your own is used as it is: leave out `engine: lean`", code="engine")
-            return OpenClient(self._given, self._complete_engine(self._given), None)
+            return self._use(self._given)
         keys = self.settings.keys
         if self.settings.keys_provider is not None:
             keys = await self.settings.keys_provider()
         try:
-            session, manager = await run_in_thread(_prepare, self.settings, keys, self._session)
-            raw = await manager.__aenter__()
-            _tune(raw)
-            try:
-                return OpenClient(raw, await self._engine(raw, session), manager)
-            except BaseException:
-                await shielded(partial(manager.__aexit__, None, None, None))
-                raise
+            session, destination = await run_in_thread(partial(self._find, keys))
+            credentials = await session.get_credentials()
         except Exception as exc:
-            raise _cannot_open(exc) from exc
+            raise cannot_open(exc) from exc
+        raw = RawClient(partial(prepare_client, self.settings, session, destination))
+        engine: Engine = Aioboto3Engine(raw, self._patience)
+        try:
+            lean = credentials is not None and self._wants_lean
+            if not lean or self._session is not None or not destination.is_plain:
+                opened = await raw.get()
+                destination = destination.as_found_by(opened)
+                lean = lean and (opened.meta.config.s3 or {}).get("payload_signing_enabled") is None
+            if lean:
+                places = Places(raw, destination)
+                engine = LeanEngine(engine, places, credentials, await self._pool(session))
+        except BaseException:
+            await shielded(raw.aclose)
+            raise
+        return OpenClient(raw, engine, destination, credentials)
 
-    def _complete_engine(self, raw: Any) -> Engine:  # noqa: ANN401 - an aioboto3 client is untyped
-        return Aioboto3Engine(raw, self.settings.connect_timeout + self.settings.idle_timeout)
+    def _find(self, keys: S3Keys | None) -> tuple[Any, Destination]:
+        """Do the slow part: import aioboto3, read the AWS files."""
+        load_checksums()
+        session = self._session or open_session(self.settings, keys)
+        return session, destination_of(self.settings, session, is_ours=self._session is None)
 
-    async def _engine(self, raw: Any, session: Any) -> Engine:  # noqa: ANN401 - aioboto3 is untyped
-        """Return the engine that was asked for; hooks on a session of the caller are called by aioboto3 only."""
-        complete = self._complete_engine(raw)
-        choice = self.settings.engine
-        credentials = await session.get_credentials()
-        if choice == "aioboto3" or (choice == "auto" and self._session is not None) or credentials is None:
-            return complete
-        if (raw.meta.config.s3 or {}).get("payload_signing_enabled") is not None:
-            return complete
-        return await lean_engine(complete, raw, session, credentials, self.settings)
+    def _use(self, given: Any) -> OpenClient:  # noqa: ANN401 - an aioboto3 client is untyped
+        if self.settings.engine == "lean":
+            raise ConfigError("a client of your own is used as it is: leave out `engine: lean`", code="engine")
+        raw = RawClient.given(given)
+        credentials = given._request_signer._credentials  # noqa: SLF001 - where botocore keeps them
+        destination = Destination(given.meta.region_name, None).as_found_by(given)
+        return OpenClient(raw, Aioboto3Engine(raw, self._patience), destination, credentials)
 
+    @property
+    def _wants_lean(self) -> bool:
+        """Whether the lean engine was asked for; hooks on a session of the caller are called by aioboto3 only."""
+        return self.settings.engine == "lean" or (self.settings.engine == "auto" and self._session is None)
 
-async def lean_engine(complete: Engine, raw: Any, session: Any, credentials: Any, settings: S3Settings) -> Engine:  # noqa: ANN401 - aioboto3 is untyped
-    """Make a lean engine that connects as the aioboto3 client does."""
-    from quackcore_async.clients.s3.lean.engine import LeanEngine
-    from quackcore_async.clients.s3.lean.pool import Pool
+    @property
+    def _patience(self) -> float:
+        return self.settings.connect_timeout + self.settings.idle_timeout
 
-    verify = settings.verify_tls
-    if verify is True:
-        verify = session._session.get_config_variable("ca_bundle") or True  # noqa: SLF001 - where boto3 keeps it
-    pool = Pool(await trust(verify), connect_timeout=settings.connect_timeout, idle_timeout=settings.idle_timeout)
-    return LeanEngine(complete, raw, credentials, pool)
-
-
-def _cannot_open(exc: Exception) -> Exception:
-    if isinstance(exc, ValueError):  # botocore's answer to an endpoint that is no URL
-        return ConfigError(f"cannot open the S3 client: {exc}; check `endpoint_url`", code="endpoint")
-    error = classify(exc)
-    if error.kind is ErrorKind.INTERNAL and isinstance(exc, ImportError):
-        return ConfigError(f"cannot open the S3 client: {exc}; install aioboto3", code="dependency")
-    return error
-
-
-def _prepare(
-    settings: S3Settings,
-    keys: S3Keys | None,
-    session: Any,  # noqa: ANN401
-) -> tuple[Any, AbstractAsyncContextManager[Any]]:
-    """Do the slow part in a worker thread: import aioboto3, read botocore's models and the AWS files."""
-    import aioboto3
-    import aiobotocore.session
-    from aiobotocore.config import AioConfig
-
-    load_checksums()
-    profile_config: Mapping[str, Any] = {}
-    if session is None:
-        core = aiobotocore.session.AioSession()
-        session = aioboto3.Session(
-            botocore_session=core,
-            profile_name=settings.profile,
-            region_name=settings.region,
-            **_key_arguments(keys),
-        )
-        core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
-        profile_config = core.get_scoped_config()
-    endpoint = settings.endpoint_url or _configured_endpoint(profile_config)
-    region = settings.region or session.region_name or _DEFAULT_REGION
-    config = AioConfig(
-        http_session_cls=session_class(),
-        signature_version="s3v4",
-        retries={"mode": "standard", "total_max_attempts": 1},
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-        s3={"addressing_style": _addressing_style(settings, endpoint)},
-        max_pool_connections=settings.max_concurrency + _STREAM_CONNECTIONS,
-        connect_timeout=settings.connect_timeout,
-        read_timeout=settings.idle_timeout,
-    )
-    manager: AbstractAsyncContextManager[Any] = session.client(
-        "s3",
-        region_name=region,
-        endpoint_url=endpoint,
-        verify=None if settings.verify_tls is True else settings.verify_tls,
-        config=config,
-    )
-    return session, manager
-
-
-@functools.cache
-def _loader(data_path: str | None) -> Any:  # noqa: ANN401 - botocore is untyped
-    """Read the description of S3 once in a process: it does not change, and takes longer than all the rest."""
-    from botocore.loaders import create_loader
-
-    loader = create_loader(data_path)
-    for model in _MODELS:
-        loader.load_service_model("s3", model)
-    return loader
-
-
-def _configured_endpoint(profile_config: Mapping[str, Any]) -> str | None:
-    """Read the endpoint where the AWS tools do.
-
-    https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
-    """
-    if os.environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
-        return None
-    return (
-        os.environ.get("AWS_ENDPOINT_URL_S3")
-        or os.environ.get("AWS_ENDPOINT_URL")
-        or profile_config.get("endpoint_url")
-    )
-
-
-def _addressing_style(settings: S3Settings, endpoint: str | None) -> Literal["auto", "path", "virtual"]:
-    """Choose paths for services that are not AWS's own: few of them have a host name for each bucket."""
-    if settings.addressing_style == "auto" and endpoint:
-        return "path"
-    return settings.addressing_style
-
-
-def _key_arguments(keys: S3Keys | None) -> dict[str, str | None]:
-    if keys is None:
-        return {}
-    return {
-        "aws_access_key_id": keys.access_key_id,
-        "aws_secret_access_key": keys.secret_access_key.reveal(),
-        "aws_session_token": _reveal(keys.session_token),
-    }
-
-
-def _reveal(secret: Secret | None) -> str | None:
-    return secret.reveal() if secret is not None else None
-
-
-def _tune(raw: Any) -> None:  # noqa: ANN401 - an aioboto3 client is untyped
-    """Drop the wait for `100 Continue`, and send `Content-MD5` where older services insist on it."""
-    from botocore.handlers import add_expect_header
-
-    raw.meta.events.unregister("before-call.s3", add_expect_header)
-    raw.meta.events.register("before-sign.s3.DeleteObjects", _add_content_md5)
-
-
-def _add_content_md5(request: Any, **_: object) -> None:  # noqa: ANN401 - botocore's request
-    """Add the header that S3-compatible services demand: RFC 1864."""
-    import base64
-    import hashlib
-
-    body = request.data if isinstance(request.data, bytes) else str(request.data).encode()
-    headers: Mapping[str, str] = request.headers
-    if "Content-MD5" not in headers:
-        digest = hashlib.md5(body, usedforsecurity=False).digest()
-        request.headers["Content-MD5"] = base64.b64encode(digest).decode()
+    async def _pool(self, session: Any) -> Pool:  # noqa: ANN401 - aioboto3 is untyped
+        settings = self.settings
+        verify = settings.verify_tls
+        if verify is True:
+            verify = session._session.get_config_variable("ca_bundle") or True  # noqa: SLF001 - where boto3 keeps it
+        context = await trust(verify)
+        return Pool(context, connect_timeout=settings.connect_timeout, idle_timeout=settings.idle_timeout)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from quackcore_async.clients.s3.buffers import BodyBuffer, BufferPool
 from quackcore_async.clients.s3.engines import Aioboto3Engine
 from quackcore_async.clients.s3.memory import MemoryBudget
+from quackcore_async.clients.s3.raw_client import RawClient
 
 
 def filled(content: bytes, capacity: int | None = None) -> BodyBuffer:
@@ -214,5 +215,5 @@ async def test_of_a_request_of_aioboto3_that_failed_the_memory_may_still_be_sent
 
     buffer = filled(b"content")
     with contextlib.suppress(OSError):
-        await Aioboto3Engine(Raw(), 5.0).send("put_object", {}, buffer)
+        await Aioboto3Engine(RawClient.given(Raw()), 5.0).send("put_object", {}, buffer)
     assert buffer.left_behind is fails

@@ -161,7 +161,7 @@ async def test_ranges_of_a_real_object_side_by_side_have_the_checksum_that_the_s
     content = os.urandom(9 * 1024**2)
     digest = base64.b64encode(whole(algorithm, content)).decode()
     described = {f"Checksum{algorithm.upper()}": digest}
-    raw = seaweed_client.requester.client()
+    raw = await seaweed_client.requester.connected.raw.get()
     await raw.put_object(Bucket=seaweed.bucket, Key="k", Body=content, **described)
     address = S3Address(seaweed.bucket, "k")
     expectation = expectation_of(await seaweed_client.head(address, checksums=True))

@@ -12,7 +12,7 @@ from quackcore_async.clients.s3.engines import Engine
 from quackcore_async.clients.s3.lean.answers import RefusedError, describe, read_answer, refusal
 from quackcore_async.clients.s3.lean.connection import Response
 from quackcore_async.clients.s3.lean.messages import Message, message_for
-from quackcore_async.clients.s3.lean.places import Place, find_place
+from quackcore_async.clients.s3.lean.places import Place, Places
 from quackcore_async.clients.s3.lean.pool import Pool
 from quackcore_async.clients.s3.lean.signing import EMPTY_SHA256, UNSIGNED, Keys, Signer, encode_key, encode_query
 from quackcore_async.concurrency import run_in_thread
@@ -44,7 +44,7 @@ class LeanEngine:
 
     Args:
         complete: The engine for all that is not covered.
-        raw: The aioboto3 client behind it: says where a bucket is.
+        places: Says where a bucket is.
         credentials: botocore's credentials, which renew themselves.
         pool: Connections; closed with the engine.
     """
@@ -52,12 +52,12 @@ class LeanEngine:
     def __init__(
         self,
         complete: Engine,
-        raw: Any,  # noqa: ANN401 - an aioboto3 client is untyped
+        places: Places,
         credentials: Any,  # noqa: ANN401 - botocore is untyped
         pool: Pool,
     ) -> None:
         self._complete = complete
-        self._raw = raw
+        self._where = places
         self._credentials = credentials
         self._finding = anyio.Lock()
         self._places: dict[str, Place | None] = {}
@@ -91,7 +91,7 @@ class LeanEngine:
         found: Place | None = place
         try:
             answer = await self._complete.send(operation, params, body)
-            found = await find_place(self._raw, bucket)
+            found = await self._where.ask(bucket)
         finally:
             if found != place or sure:
                 self._set_place(bucket, found if found != place else None)
@@ -102,7 +102,7 @@ class LeanEngine:
         if bucket not in self._places:
             async with self._finding:  # the first requests come together, and each would ask
                 if bucket not in self._places:
-                    self._set_place(bucket, await find_place(self._raw, bucket))
+                    self._set_place(bucket, await self._where.find(bucket))
         return self._places[bucket]
 
     def _set_place(self, bucket: str, place: Place | None) -> None:

@@ -1,18 +1,24 @@
-"""Where the requests for a bucket go, as botocore finds out."""
+"""Where the requests for a bucket go: known at once for plain ones, and for all others as botocore finds out."""
 
+import re
 import uuid
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from quackcore_async.clients.s3.destination import Destination
 from quackcore_async.clients.s3.lean.connection import Origin
+from quackcore_async.clients.s3.raw_client import RawClient
 
-__all__ = ["Place", "find_place"]
+__all__ = ["Place", "Places", "find_place", "plain_place"]
 
 _EVENT: Final = "before-send.s3.HeadObject"
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"
 _SCOPE_PARTS: Final = 5
 _EXPRESS: Final = ("--x-s3", "--xa-s3")
+_PLAIN_BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
+_ALIAS: Final = ("-s3alias", "--op-s3")  # of access points, which have hosts of their own
+_GLOBAL_REGION: Final = "us-east-1"  # its buckets are at the host that names no region
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,60 @@ class Place:
     target: Origin
 
 
+class Places:
+    """Finds the places of the buckets of one service.
+
+    Args:
+        raw: An aioboto3 client, opened only for what is not plain.
+        destination: The service.
+    """
+
+    def __init__(self, raw: RawClient, destination: Destination) -> None:
+        self._raw = raw
+        self._destination = destination
+
+    async def find(self, bucket: str) -> Place | None:
+        """Return the place of a bucket; None where requests go in another way."""
+        return plain_place(self._destination, bucket) or await self.ask(bucket)
+
+    async def ask(self, bucket: str) -> Place | None:
+        """Return the place of a bucket as aioboto3 has found it, which may have followed it to another region."""
+        return await find_place(await self._raw.get(), bucket)
+
+
+def plain_place(destination: Destination, bucket: str) -> Place | None:
+    """Return the place of a plain bucket at a plain service; None where that is not sure.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
+    """
+    if not destination.is_plain or not _PLAIN_BUCKET.fullmatch(bucket) or bucket.endswith(_EXPRESS + _ALIAS):
+        return None
+    style, region, endpoint = destination.addressing_style, destination.region, destination.endpoint_url
+    by_path = style == "path"
+    if (endpoint is not None or "." in bucket) and not by_path:
+        return None
+    if endpoint is None:
+        middle = "" if region == _GLOBAL_REGION else f".{region}"
+        endpoint = f"https://{'' if by_path else f'{bucket}.'}s3{middle}.amazonaws.com"
+    url = f"{endpoint.rstrip('/')}/{f'{bucket}/' if by_path else ''}"
+    return None if _goes_through_a_proxy(url) else _place_at(url, region)
+
+
+def _goes_through_a_proxy(url: str) -> bool:
+    from botocore.utils import get_environ_proxies
+
+    return bool(get_environ_proxies(url))
+
+
+def _place_at(url: str, region: str) -> Place:
+    """Return the place whose keys stand behind a URL."""
+    parts = urlsplit(url)
+    secure = parts.scheme == "https"
+    host = parts.netloc.rpartition("@")[2].lower().removesuffix(":443" if secure else ":80")
+    target = Origin(parts.hostname or "", parts.port or (443 if secure else 80), secure)
+    return Place(f"{parts.scheme}://{host}", host, parts.path, region, secure, target)
+
+
 async def find_place(raw: Any, bucket: str) -> Place | None:  # noqa: ANN401 - an aioboto3 client is untyped
     """Return the place of a bucket; None where requests go in another way than those of plain buckets.
 
@@ -49,8 +109,6 @@ async def find_place(raw: Any, bucket: str) -> Place | None:  # noqa: ANN401 - a
         raw: An open aioboto3 client.
         bucket: Name of the bucket.
     """
-    from botocore.utils import get_environ_proxies
-
     if ":" in bucket or bucket.endswith(_EXPRESS):  # an ARN; S3 Express, whose sessions have keys of their own
         return None
     request = await _stopped_request(raw, bucket, key := uuid.uuid4().hex)
@@ -58,12 +116,9 @@ async def find_place(raw: Any, bucket: str) -> Place | None:  # noqa: ANN401 - a
     parts = urlsplit(request.url)
     if scheme != _ALGORITHM or len(scope) < _SCOPE_PARTS or scope[-2] != "s3":
         return None
-    if parts.hostname is None or not parts.path.endswith(f"/{key}") or get_environ_proxies(request.url):
+    if parts.hostname is None or not parts.path.endswith(f"/{key}") or _goes_through_a_proxy(request.url):
         return None
-    secure = parts.scheme == "https"
-    host = parts.netloc.rpartition("@")[2].lower().removesuffix(":443" if secure else ":80")
-    target = Origin(parts.hostname or "", parts.port or (443 if secure else 80), secure)
-    return Place(f"{parts.scheme}://{host}", host, parts.path.removesuffix(key), scope[-3], secure, target)
+    return _place_at(f"{parts.scheme}://{parts.netloc}{parts.path.removesuffix(key)}", scope[-3])
 
 
 class _StoppedError(Exception):

@@ -3,14 +3,18 @@
 import aioboto3
 import aiobotocore.session
 import anyio
+import botocore.loaders
 import pytest
 from aiobotocore.config import AioConfig
 from botocore.exceptions import EndpointResolutionError
 from yarl import URL
 
-from quackcore_async.clients.s3 import S3Client, upload_bytes
-from quackcore_async.clients.s3.lean.places import find_place
-from quackcore_async.clients.s3.session import _loader
+from quackcore_async.clients.s3 import S3Client, S3Keys, S3Settings, upload_bytes
+from quackcore_async.clients.s3.aws_session import _loader
+from quackcore_async.clients.s3.destination import Destination
+from quackcore_async.clients.s3.lean.places import Places, find_place, plain_place
+from quackcore_async.redaction import Secret
+from tests.clients.s3.lean.conftest import engine_of
 
 ENDPOINT = "http://127.0.0.1:9000"
 
@@ -162,13 +166,115 @@ async def test_a_bucket_is_reached_by_its_virtual_host(seaweed, resolve_to_loopb
 
 async def test_the_first_requests_ask_for_the_place_once(scripted_s3, scripted, monkeypatch):
     asked = []
+    find = Places.find
 
-    async def find(raw, bucket):
+    async def counted(places, bucket):
         asked.append(bucket)
-        return await find_place(raw, bucket)
+        return await find(places, bucket)
 
-    monkeypatch.setattr("quackcore_async.clients.s3.lean.engine.find_place", find)
+    monkeypatch.setattr(Places, "find", counted)
     async with anyio.create_task_group() as group:
         for number in range(20):
             group.start_soon(scripted.delete, scripted_s3.endpoint.address(f"key{number}"))
     assert asked == ["scripted"]
+
+
+def aws_regions():
+    partitions = botocore.loaders.create_loader().load_data("partitions")["partitions"]
+    return [
+        region
+        for partition in partitions
+        for region in partition["regions"]
+        if Destination(region, None).is_plain and region != "aws-global"
+    ]
+
+
+PLAIN = [
+    *[{"region": region, "addressing_style": style} for region in aws_regions() for style in ("auto", "path")],
+    {"region": "us-west-2", "addressing_style": "virtual"},
+    *[
+        {"endpoint_url": url, "addressing_style": "path"}
+        for url in (ENDPOINT, "http://localhost:80", "https://s3.example.org:443/", "https://S3.Example.org")
+    ],
+]
+
+
+def test_all_regions_of_the_first_partition_are_plain():
+    assert len(aws_regions()) > 30
+    assert {"us-east-1", "eu-west-3", "ap-southeast-2", "mx-central-1"} <= set(aws_regions())
+
+
+@pytest.mark.parametrize("case", PLAIN, ids=named)
+async def test_a_plain_place_is_the_one_that_aioboto3_finds(case):
+    destination = Destination(**{"region": "us-east-1", "endpoint_url": None, **case})
+    async with make_session().client(
+        "s3",
+        region_name=destination.region,
+        endpoint_url=destination.endpoint_url,
+        config=AioConfig(signature_version="s3v4", s3={"addressing_style": destination.addressing_style}),
+    ) as raw:
+        for bucket in ("bucket", "a-b.c9", "a" * 63):
+            place = plain_place(destination, bucket)
+            assert place is not None or ("." in bucket and destination.addressing_style != "path")
+            assert place in {None, await find_place(raw, bucket)}
+
+
+@pytest.mark.parametrize(
+    "destination",
+    [
+        Destination("cn-north-1", None),
+        Destination("us-gov-west-1", None),
+        Destination("eusc-de-east-1", None),
+        Destination("aws-global", None),
+        Destination("us-west-2", None, is_rerouted=True),
+        Destination("us-west-2", "http://example.org/prefix", "path"),
+        Destination("us-west-2", "http://user@example.org", "path"),
+        Destination("us-west-2", "http://[::1]:9000", "path"),
+        Destination("us-west-2", "https://s3.us-west-2.amazonaws.com", "path"),
+        Destination("us-west-2", ENDPOINT, "virtual"),
+    ],
+    ids=str,
+)
+def test_what_is_not_beyond_doubt_is_left_to_aioboto3(destination):
+    assert plain_place(destination, "bucket") is None
+
+
+@pytest.mark.parametrize(
+    "bucket", ["Upper_Case", "ab", "ap-abc123-s3alias", "b--usw2-az1--x-s3", "arn:aws:s3:::b"]
+)
+def test_so_are_buckets_with_odd_names(bucket):
+    assert plain_place(Destination("us-west-2", None, "path"), bucket) is None
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        {"AWS_USE_FIPS_ENDPOINT": "true"},
+        {"AWS_USE_DUALSTACK_ENDPOINT": "true"},
+        {"AWS_S3_US_EAST_1_REGIONAL_ENDPOINT": "regional"},
+        {"AWS_CONFIG_FILE": "[default]\ns3 =\n  use_accelerate_endpoint = true\n"},
+        {"AWS_CONFIG_FILE": "[default]\nservices = mine\n[services mine]\ns3 =\n  endpoint_url = http://h:9\n"},
+    ],
+    ids=str,
+)
+async def test_aws_settings_that_reroute_requests_are_followed(variable, monkeypatch, tmp_path):
+    (tmp_path / "config").write_text(variable.pop("AWS_CONFIG_FILE", ""))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    for name, value in variable.items():
+        monkeypatch.setenv(name, value)
+    keys = S3Keys("AKIDEXAMPLE1", Secret("secretexample1"))
+    async with S3Client(S3Settings(region="us-east-1", keys=keys)) as client:
+        assert client.destination.is_rerouted
+        place = await engine_of(client)._where.find("bucket")
+        assert place.host != "bucket.s3.amazonaws.com"
+
+
+async def test_a_plain_client_opens_no_aioboto3_client_until_something_needs_it(seaweed):
+    async with S3Client(seaweed.settings(engine="lean")) as client:
+        await upload_bytes(client, b"1", seaweed.address("key"))
+        assert (await client.list_page(seaweed.bucket, "")).objects
+        raw = client.requester.connected.raw
+        assert raw._raw is None
+        assert "X-Amz-Signature" in await client.presign(seaweed.address("key"))
+        assert raw._raw is not None
+    assert raw._raw is None
