@@ -1,6 +1,6 @@
 """Fan-out, single flight, worker threads, and clean-up that a cancellation cannot cut short."""
 
-from quackcore_async.concurrency.batches import run_briefly
+from quackcore_async.concurrency.batches import current_hop, run_briefly
 from quackcore_async.concurrency.containment import comes_from_outside, own_error
 from quackcore_async.concurrency.fanout import Source, feed, first_error, for_each
 from quackcore_async.concurrency.flight import Flight, SingleFlight
@@ -24,6 +24,7 @@ __all__ = [
     "cleanup_timeout",
     "cleanup_within",
     "comes_from_outside",
+    "current_hop",
     "feed",
     "first_error",
     "for_each",

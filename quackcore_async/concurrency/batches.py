@@ -1,9 +1,11 @@
 """Short pieces of blocking work that share the way to a worker thread."""
 
+import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from contextlib import suppress
 from time import monotonic
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import Any, Final, Generic, Protocol, TypeVar, cast
 
 import anyio
 import anyio.lowlevel
@@ -11,9 +13,19 @@ import anyio.lowlevel
 from quackcore_async.concurrency.shield import protected
 from quackcore_async.concurrency.threads import THREADS, run_in_thread
 
-__all__ = ["run_briefly"]
+__all__ = ["Hop", "current_hop", "run_briefly"]
 
 T = TypeVar("T")
+
+
+class Closable(Protocol):
+    """What is closed."""
+
+    def close(self) -> None:
+        """Close it."""
+
+
+ClosableT = TypeVar("ClosableT", bound=Closable)
 
 _MOST: Final = 32
 """Pieces that go in one hop at most."""
@@ -48,7 +60,6 @@ class _Piece(Generic[T]):
             self.outcome = self.function()
         except BaseException as exc:  # noqa: BLE001 - raised where it is waited for
             self.error = exc
-        self.is_done = True
 
     def result(self) -> T:
         if self.error is not None:
@@ -57,6 +68,80 @@ class _Piece(Generic[T]):
             finally:
                 self.error = None  # its traceback refers to this piece: a ring that would be kept for a while
         return cast("T", self.outcome)
+
+
+class Hop:
+    """What the pieces that go in one hop have in common; used in its thread only."""
+
+    __slots__ = ("_kept", "_last", "_piece")
+
+    def __init__(self) -> None:
+        self._kept: dict[Hashable, Closable] = {}
+        self._last: dict[Callable[[], None], list[_Piece[Any]]] = {}
+        self._piece: _Piece[Any] | None = None
+
+    def keep(self, key: Hashable, make: Callable[[], ClosableT]) -> ClosableT:
+        """Return what the first piece that asked for it has made; it is closed behind the last piece.
+
+        Args:
+            key: Its name; pieces that use the same one ask for the same thing.
+            make: Makes it.
+        """
+        kept = self._kept.get(key)
+        if kept is None:
+            kept = self._kept[key] = make()
+        return cast("ClosableT", kept)
+
+    def at_end(self, action: Callable[[], None]) -> None:
+        """Have something done once, behind the last piece; it fails each piece that asked when it fails.
+
+        Args:
+            action: What is done; the same method of the same object is the same action.
+        """
+        asking = self._last.setdefault(action, [])
+        if self._piece is not None:
+            asking.append(self._piece)
+
+    def run(self, pieces: list[_Piece[Any]]) -> None:
+        """Run pieces until they have taken too long."""
+        ran: list[_Piece[Any]] = []
+        until = monotonic() + _ENOUGH
+        _here.hop = self
+        try:
+            for piece in pieces:
+                self._piece = piece
+                piece.run()
+                ran.append(piece)
+                if monotonic() > until:
+                    break
+            self._end()
+        finally:
+            _here.hop = self._piece = None
+            for piece in ran:
+                piece.is_done = True
+
+    def _end(self) -> None:
+        for action, asking in self._last.items():
+            try:
+                action()
+            except Exception as exc:  # noqa: BLE001 - raised where it is waited for
+                for piece in asking:
+                    piece.error = piece.error or exc
+        for kept in self._kept.values():
+            with suppress(OSError):
+                kept.close()
+
+
+class _Here(threading.local):
+    hop: Hop | None = None
+
+
+_here: Final = _Here()
+
+
+def current_hop() -> Hop | None:
+    """Return the hop that this thread makes; None where nobody came along with others."""
+    return _here.hop
 
 
 class _Hops:
@@ -81,7 +166,7 @@ class _Hops:
             piece.travels = True
         self.started = started = monotonic()
         try:
-            await run_in_thread(_run_all, batch)
+            await run_in_thread(Hop().run, batch)
         finally:
             self._put_back([piece for piece in batch if not piece.is_done and piece is not own])
             for piece in batch:
@@ -165,11 +250,3 @@ async def run_briefly(function: Callable[[], T]) -> T:
     else:
         await hops.ride(piece)
     return piece.result()
-
-
-def _run_all(batch: list[_Piece[Any]]) -> None:
-    until = monotonic() + _ENOUGH
-    for piece in batch:
-        piece.run()
-        if monotonic() > until:
-            return

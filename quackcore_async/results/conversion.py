@@ -5,10 +5,12 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
-from quackcore_async.errors import ErrorKind
+from quackcore_async.errors import ErrorKind, QuackError
+from quackcore_async.redaction import scrub
+from quackcore_async.results.foreign import to_quack_error
 from quackcore_async.results.models import BaseResult
 
-__all__ = ["result_of_exception", "returns_result", "service_name"]
+__all__ = ["error_of_exception", "result_of_exception", "returns_result", "service_name"]
 
 P = ParamSpec("P")
 ResultT = TypeVar("ResultT", bound=BaseResult)
@@ -42,10 +44,22 @@ def result_of_exception(result_type: type[ResultT], exc: Exception, *, owner: ob
     """Make the failed result of what a method of `owner` raised, and log what nobody expected."""
     result = result_type.from_exception(exc, service=service_name(owner), operation=operation)
     if result.error_info is not None and result.error_info.kind is ErrorKind.INTERNAL:
-        logger = getattr(owner, "logger", None)
-        if isinstance(logger, logging.Logger):
-            logger.error("%s failed unexpectedly: %s", operation, result.error, exc_info=exc)
+        _log_unexpected(owner, operation, result.error, exc)
     return result
+
+
+def error_of_exception(exc: Exception, *, owner: object, operation: str) -> QuackError:
+    """Return the error that a failed result would hold, where none is made; log what nobody expected."""
+    error = to_quack_error(exc)
+    if error.kind is ErrorKind.INTERNAL:
+        _log_unexpected(owner, operation, scrub(str(error)), exc)
+    return error
+
+
+def _log_unexpected(owner: object, operation: str, error: str | None, exc: Exception) -> None:
+    logger = getattr(owner, "logger", None)
+    if isinstance(logger, logging.Logger):
+        logger.error("%s failed unexpectedly: %s", operation, error, exc_info=exc)
 
 
 def service_name(owner: object) -> str:

@@ -85,13 +85,27 @@ class BaseStorageIntegration(BaseIntegrationService, StorageHooks, ObjectStorage
         Returns:
             The full identifier of the remote file.
         """
+        path = await self._upload_or_raise(
+            file_path, remote_path, overwrite=overwrite, options=options, progress=progress
+        )
+        return self._done("uploaded", path)
+
+    async def _upload_or_raise(
+        self,
+        file_path: str | os.PathLike[str],
+        remote_path: str | None,
+        *,
+        overwrite: bool,
+        options: UploadOptions | None,
+        progress: ProgressCallback | None,
+    ) -> str:
         source = SourceFile(file_path)
         path = self._target_path(remote_path or "", source.name)
         try:
             await self._put_file(source, self._write(path, options, progress, overwrite=overwrite))
         finally:
             source.close()
-        return self._done("uploaded", path)
+        return path
 
     @operation(DownloadResult)
     async def download_file(
@@ -114,8 +128,20 @@ class BaseStorageIntegration(BaseIntegrationService, StorageHooks, ObjectStorage
         Returns:
             The local path, and in `verified` how far the bytes were checked.
         """
+        target = await self._download_or_raise(remote_id, local_path, overwrite=overwrite, progress=progress)
+        return DownloadResult.success_result(target.path, f"downloaded to {target.path}", target.verified)
+
+    async def _download_or_raise(
+        self,
+        remote_id: str,
+        local_path: str | os.PathLike[str] | None,
+        *,
+        overwrite: bool,
+        progress: ProgressCallback | None,
+        exact: bool = False,
+    ) -> DownloadTarget:
         path = self._file_path(remote_id)
-        target = DownloadTarget(local_path or None, base_name(path), overwrite=overwrite)
+        target = DownloadTarget(local_path or None, base_name(path), overwrite=overwrite, exact=exact)
         try:
             await self._fetch(path, target, _Progress(progress))
         finally:
@@ -123,7 +149,7 @@ class BaseStorageIntegration(BaseIntegrationService, StorageHooks, ObjectStorage
                 await shielded(partial(run_in_thread, target.discard))
         if not target.committed:
             raise ContractError(f"{type(self).__name__}._fetch returned without committing its target")
-        return DownloadResult.success_result(target.path, f"downloaded to {target.path}", target.verified)
+        return target
 
     @operation(IntegrationResult[Sequence[RemoteFile]])
     async def list_files(

@@ -8,7 +8,7 @@ from typing import Final, cast
 
 from quackcore_async.errors import ConflictError, IntegrityError, InvalidNameError, LifecycleError
 from quackcore_async.protocols import RemoteFile, Verification, nanoseconds_of
-from quackcore_async.storage.folders import Folder, blaming
+from quackcore_async.storage.folders import Folder, Spot, blaming
 from quackcore_async.storage.names import check_component, is_encodable
 from quackcore_async.storage.partial import PartialFile
 from quackcore_async.storage.steps import CHUNK_BYTES
@@ -161,6 +161,7 @@ class DownloadTarget:
             the working directory.
         name: Base name of the remote file.
         overwrite: False fails when the file exists, now or at the end.
+        exact: Take `local_path` as that of the file, and fail when a folder is there.
 
     Attributes:
         path: Path of the file, final once it is open.
@@ -169,12 +170,20 @@ class DownloadTarget:
         committed: Whether it took its place.
     """
 
-    def __init__(self, local_path: str | os.PathLike[str] | None, name: str, *, overwrite: bool = True) -> None:
+    def __init__(
+        self,
+        local_path: str | os.PathLike[str] | None,
+        name: str,
+        *,
+        overwrite: bool = True,
+        exact: bool = False,
+    ) -> None:
         self.path = "" if local_path is None else local_path_of(local_path)
         self.committed = False
         self.verified: Verification = "none"
         self._name = name
         self._overwrite = overwrite
+        self._exact = exact
         self._file: RemoteFile | None = None
         self._partial: PartialFile | None = None
 
@@ -195,10 +204,10 @@ class DownloadTarget:
             InvalidNameError: if the remote name cannot be a file here, or the target is no regular file.
             ConflictError: if the target exists and is not to be overwritten.
         """
-        with blaming("write", self.path):
-            self._settle_path()
         self._file = file
-        self._partial = PartialFile(self.path, self._place, overwrite=self._overwrite, mode=file.get("mode"))
+        with blaming("write", self.path):
+            spot = self._settle()
+        self._partial = PartialFile(self.path, lambda: spot, overwrite=self._overwrite, mode=file.get("mode"))
         return self._partial.open()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -236,16 +245,29 @@ class DownloadTarget:
             raise LifecycleError("the target of this download is not open", code="not_open")
         return self._partial
 
-    def _place(self) -> tuple[Folder, str]:
+    def _settle(self) -> Spot:
+        """Find out where the file goes: a folder gets the name behind it."""
+        into_folder = self.path.endswith((os.sep, os.altsep or os.sep))
+        if not self.path or into_folder:
+            self.path = os.path.join(self.path, check_component(self._name))
+            return self._spot()
+        spot = self._spot()
+        if self._exact or not self._is_folder(spot):
+            return spot
+        spot.folder.close()
+        self.path = os.path.join(self.path, check_component(self._name))
+        return self._spot()
+
+    def _is_folder(self, spot: Spot) -> bool:
+        if spot.found is None:
+            return not spot.name  # the root
+        return stat.S_ISDIR(spot.found.st_mode) or (stat.S_ISLNK(spot.found.st_mode) and os.path.isdir(self.path))
+
+    def _spot(self) -> Spot:
         parent, name = os.path.split(os.path.abspath(self.path))
         try:
-            return Folder.open(parent), name
+            folder = Folder.open_shared(parent)
         except (FileNotFoundError, NotADirectoryError):
             os.makedirs(parent, exist_ok=True)  # says itself what stands in its way
-        return Folder.open(parent), name
-
-    def _settle_path(self) -> None:
-        if not self.path:
-            self.path = check_component(self._name)
-        elif self.path.endswith((os.sep, os.altsep or os.sep)) or os.path.isdir(self.path):
-            self.path = os.path.join(self.path, check_component(self._name))
+            folder = Folder.open_shared(parent)
+        return folder.spot(name)

@@ -3,13 +3,15 @@
 import errno
 import os
 import stat
+import threading
 from contextlib import suppress
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
+from quackcore_async.concurrency import current_hop
 from quackcore_async.errors import ConflictError, InvalidNameError
 from quackcore_async.results import to_quack_error
 
-__all__ = ["Folder", "blaming"]
+__all__ = ["Folder", "Spot", "blaming"]
 
 _HAS_DIR_FD: Final = os.open in os.supports_dir_fd and os.scandir in os.supports_fd
 _NO_LINKS: Final = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
@@ -17,6 +19,7 @@ _NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
 _FILE_FLAGS: Final = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | _NO_FOLLOW
 _FOLDER_FLAGS: Final = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_DIRECTORY", 0)
 
+_counting: Final = threading.Lock()
 
 _REMEDIES: Final = {
     "access_denied": "check the permissions",
@@ -56,6 +59,20 @@ def blaming(action: str, path: str) -> _Blame:
     return _Blame(action, path)
 
 
+class Spot(NamedTuple):
+    """The place of a file.
+
+    Attributes:
+        folder: The open directory.
+        name: Name in it.
+        found: What has this name now; None when nothing has.
+    """
+
+    folder: "Folder"
+    name: str
+    found: os.stat_result | None
+
+
 class Folder:
     """An open directory. What is done in it stays in it, even when its path is replaced meanwhile.
 
@@ -69,6 +86,7 @@ class Folder:
     def __init__(self, path: str, fd: int | None) -> None:
         self.path = path
         self._fd = fd
+        self._users = 1
 
     @classmethod
     def open(cls, path: str) -> Self:
@@ -79,9 +97,27 @@ class Folder:
             raise NotADirectoryError(f"{path} is no folder")
         return cls(path, None)
 
+    @classmethod
+    def open_shared(cls, path: str) -> Self:
+        """Open a directory, or take the one that was opened in the same hop to a thread already.
+
+        Each user closes it.
+        """
+        hop = current_hop()
+        if hop is None:
+            return cls.open(path)
+        folder = hop.keep((cls, path), lambda: cls.open(path))
+        with _counting:  # the other users may close it in other threads
+            folder._users += 1
+        return folder
+
     def close(self) -> None:
-        """Close it; idempotent."""
-        fd, self._fd = self._fd, None
+        """Close it, once for each user."""
+        with _counting:
+            self._users -= 1
+            if self._users:
+                return
+            fd, self._fd = self._fd, None
         if fd is not None:
             os.close(fd)
 
@@ -138,6 +174,10 @@ class Folder:
     def stat(self, name: str) -> os.stat_result:
         """Look an entry up, a symbolic link itself included."""
         return os.stat(self._at(name), dir_fd=self._fd, follow_symlinks=False)
+
+    def spot(self, name: str) -> Spot:
+        """Return the place of a file, and what is there."""
+        return Spot(self, name, self.stat_or_none(name))
 
     def stat_or_none(self, name: str) -> os.stat_result | None:
         """Look an entry up; None when it is not there."""
@@ -203,6 +243,18 @@ class Folder:
         """Make what happened to its entries durable, where the system can."""
         if self._fd is not None:
             os.fsync(self._fd)
+
+    def sync_once(self) -> None:
+        """Do so once for all that happens in the same hop to a thread, before anybody hears of success."""
+        hop = current_hop()
+        if hop is None:
+            self.sync()
+        else:
+            hop.at_end(self._sync_last)
+
+    def _sync_last(self) -> None:
+        with blaming("write", self.path):
+            self.sync()
 
 
 def _sort_key(entry: os.DirEntry[str]) -> bytes:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Final, Self
 
 from quackcore_async.errors import ConflictError, InvalidNameError
-from quackcore_async.storage.folders import Folder, blaming
+from quackcore_async.storage.folders import Folder, Spot, blaming
 from quackcore_async.storage.names import PARTIAL_SUFFIX
 
 __all__ = ["PartialFile", "already_exists", "check_target"]
@@ -24,7 +24,7 @@ class PartialFile:
 
     Args:
         path: Path of the target, for messages.
-        place: Opens the folder of the target and returns it with the target's name.
+        place: Opens the folder of the target and looks what is there.
         overwrite: False fails when the target exists, now or at the end.
         mode: Permission bits of the file; None takes what the umask says.
 
@@ -35,7 +35,7 @@ class PartialFile:
     def __init__(
         self,
         path: str,
-        place: Callable[[], tuple[Folder, str]],
+        place: Callable[[], Spot],
         *,
         overwrite: bool = True,
         mode: int | None = None,
@@ -57,8 +57,8 @@ class PartialFile:
             InvalidNameError: if the target is a device, a pipe or a socket.
         """
         with blaming("write", self.path):
-            self._folder, self._name = self._place()
-            check_target(self._folder, self._name, self.path, overwrite=self._overwrite)
+            self._folder, self._name, found = self._place()
+            check_target(found, self.path, overwrite=self._overwrite)
             temporary = f".{secrets.token_hex(8)}{PARTIAL_SUFFIX}"
             first_mode = 0o666 if self._mode is None else 0o600
             self.fd = self._folder.open_file(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, first_mode)
@@ -90,7 +90,7 @@ class PartialFile:
             else:
                 folder.take_free_name(self._temporary, folder, self._name)
             self._temporary = ""
-            folder.sync()
+            folder.sync_once()
         self.discard()
 
     def discard(self) -> None:
@@ -128,14 +128,18 @@ class PartialFile:
             os.close(fd)
 
 
-def check_target(folder: Folder, name: str, path: str, *, overwrite: bool) -> None:
+def check_target(found: os.stat_result | None, path: str, *, overwrite: bool) -> None:
     """Refuse a target that no file may replace.
+
+    Args:
+        found: What is there.
+        path: Where, for messages.
+        overwrite: Whether a file may be replaced.
 
     Raises:
         ConflictError: if it exists and is not to be overwritten, or is a folder.
         InvalidNameError: if it is a device, a pipe or a socket.
     """
-    found = folder.stat_or_none(name)
     if found is None:
         return
     if stat.S_ISDIR(found.st_mode):

@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 from quackcore_async.errors import ConflictError, InvalidNameError, RemoteNotFoundError
 from quackcore_async.protocols import RemoteFile, nanoseconds_of
 from quackcore_async.storage.files import DownloadTarget, SourceFile
-from quackcore_async.storage.folders import Folder, blaming
+from quackcore_async.storage.folders import Folder, Spot, blaming
 from quackcore_async.storage.hooks import Write
 from quackcore_async.storage.names import base_name, folder_entry, is_partial, shown
 from quackcore_async.storage.partial import PartialFile, check_target
@@ -58,7 +58,7 @@ class Tree:
 
     def partial(self, path: str, *, overwrite: bool, mode: int | None = None) -> PartialFile:
         """Make the unfinished form of a file, which is not open yet; the folders above are made with it."""
-        return PartialFile(path, partial(self._parent, path, create=True), overwrite=overwrite, mode=mode)
+        return PartialFile(path, partial(self._spot, path), overwrite=overwrite, mode=mode)
 
     def store(self, source: SourceFile, write: Write) -> Steps[None]:
         """Copy a local file in."""
@@ -103,7 +103,7 @@ class Tree:
         with self._reading(path), self._folder_of(path) as (folder, name):
             self._check_regular(folder.stat(name), path)
             with blaming("write", target_path), self._folder_of(target_path, create=True) as (goal, new_name):
-                check_target(goal, new_name, target_path, overwrite=overwrite)
+                check_target(goal.stat_or_none(new_name), target_path, overwrite=overwrite)
                 if overwrite:
                     folder.replace(name, goal, new_name)
                 else:
@@ -227,6 +227,10 @@ class Tree:
     def _parent(self, path: str, *, create: bool) -> tuple[Folder, str]:
         *parts, name = path.split("/")
         return self._open(parts, create=create), name
+
+    def _spot(self, path: str) -> Spot:
+        folder, name = self._parent(path, create=True)
+        return folder.spot(name)
 
     @contextmanager
     def _folder_of(self, path: str, *, create: bool = False) -> Iterator[tuple[Folder, str]]:

@@ -3,10 +3,10 @@
 import os
 import secrets
 import stat
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing, suppress
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import anyio
 
@@ -29,7 +29,7 @@ from quackcore_async.protocols import (
     Verification,
 )
 from quackcore_async.protocols.core import StorageIntegrationProtocol
-from quackcore_async.results import IntegrationResult, service_name
+from quackcore_async.results import IntegrationResult, error_of_exception, service_name
 from quackcore_async.storage.base import BaseStorageIntegration
 from quackcore_async.storage.names import PARTIAL_SUFFIX
 from quackcore_async.transfer.batching import BATCH, DeleteBatcher
@@ -54,6 +54,7 @@ class StorageGateway:
         self.name = service_name(storage)
         delete_files = getattr(storage, "delete_files", None)
         self._batcher = DeleteBatcher(delete_files) if callable(delete_files) else None
+        self._direct = {name: _base_of(storage, name) for name in ("upload_file", "download_file")}
 
     @property
     def capabilities(self) -> StorageCapabilities:
@@ -64,16 +65,44 @@ class StorageGateway:
         self, source: str, remote: str, *, overwrite: bool, options: UploadOptions | None, on_bytes: OnBytes | None
     ) -> None:
         """Upload a local file."""
+        storage = self._direct["upload_file"]
+        if storage is not None:
+            upload = storage._upload_or_raise  # noqa: SLF001 - see `_base_of`
+            work = upload(source, remote, overwrite=overwrite, options=options, progress=on_bytes)
+            await _raising(storage, "upload_file", work)
+            return
         method = self._storage.upload_file
         _content(
             await method(source, remote, overwrite=overwrite, options=options, progress=on_bytes), "upload_file"
         )
 
     async def download(
-        self, remote: str, path: str, *, size: int | None, overwrite: bool, on_bytes: OnBytes | None
+        self,
+        remote: str,
+        path: str,
+        *,
+        size: int | None,
+        overwrite: bool,
+        on_bytes: OnBytes | None,
+        exact: bool = True,
     ) -> Verification:
-        """Download to a local path, whole or not at all; say how far the bytes were checked."""
+        """Download to a local path, whole or not at all; say how far the bytes were checked.
+
+        Args:
+            remote: The file.
+            path: Where to.
+            size: Bytes that it should have, where that is known.
+            overwrite: Whether a file that is there may be replaced.
+            on_bytes: Told the bytes done so far.
+            exact: Fail where there is a folder; False downloads into it.
+        """
         del size  # the storage itself checks the length
+        storage = self._direct["download_file"]
+        if storage is not None:
+            download = storage._download_or_raise  # noqa: SLF001 - see `_base_of`
+            work = download(remote, path, overwrite=overwrite, progress=on_bytes, exact=exact)
+            target = await _raising(storage, "download_file", work)
+            return target.verified
         result = await self._storage.download_file(remote, path, overwrite=overwrite, progress=on_bytes)
         _content(result, "download_file")
         return result.verified if isinstance(result, DownloadResult) else "none"
@@ -179,9 +208,16 @@ class _PlainGateway(StorageGateway):
             on_bytes(size)
 
     async def download(
-        self, remote: str, path: str, *, size: int | None, overwrite: bool, on_bytes: OnBytes | None
+        self,
+        remote: str,
+        path: str,
+        *,
+        size: int | None,
+        overwrite: bool,
+        on_bytes: OnBytes | None,
+        exact: bool = True,
     ) -> Verification:
-        del overwrite  # whoever does not want it has looked before: these storages cannot
+        del overwrite, exact  # whoever does not want it has looked before: these storages cannot
         folder = os.path.dirname(path)  # noqa: PTH120 - names are data
         partial_path = os.path.join(folder, f".{secrets.token_hex(8)}{PARTIAL_SUFFIX}")  # noqa: PTH118 - as above
         await run_in_thread(partial(os.makedirs, folder, exist_ok=True))
@@ -260,6 +296,31 @@ def _content(result: IntegrationResult[T], method: str) -> T:
     if not isinstance(result, IntegrationResult):
         raise ContractError(f"{method} returned {type(result).__name__}: a storage returns IntegrationResult")
     return result.unwrap()
+
+
+def _base_of(storage: object, name: str) -> BaseStorageIntegration | None:
+    """Return a storage of ours whose method is that of the base class.
+
+    What stands behind that can be called without a result that would be made for each file and looked at here.
+    """
+    ours = isinstance(storage, BaseStorageIntegration) and _is_of_base(storage, name)
+    return cast("BaseStorageIntegration", storage) if ours else None
+
+
+async def _raising(storage: BaseStorageIntegration, method: str, work: Coroutine[Any, Any, T]) -> T:
+    """Do what a method of a storage does, with its error raised."""
+    try:
+        failure = await storage._ensure_initialized()  # noqa: SLF001 - as the method does
+        if failure is not None:
+            failure.unwrap()
+        return await work
+    except Exception as exc:
+        error = error_of_exception(exc, owner=storage, operation=method)
+        if error is exc:
+            raise
+        raise error from exc
+    finally:
+        work.close()
 
 
 def _is_of_base(storage: BaseStorageIntegration, name: str) -> bool:

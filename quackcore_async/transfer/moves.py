@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from quackcore_async.concurrency import run_in_thread, shielded
+from quackcore_async.concurrency import run_briefly, run_in_thread, shielded
 from quackcore_async.errors import QuackError
 from quackcore_async.protocols import RemoteFile, UploadOptions, Verification
 from quackcore_async.transfer.comparison import Compare, are_equal, quick_verdict
@@ -112,7 +112,7 @@ class TreeMoves:
         self, source_side: StorageSide, target_side: LocalSide, source: Entry, meter: ItemMeter
     ) -> Verification:
         path = target_side.folder.place(source.path)
-        await run_in_thread(target_side.folder.prepare, path)
+        await run_briefly(partial(target_side.folder.prepare, path))
         return await source_side.storage.download(
             source.remote, path, size=source.size, overwrite=True, on_bytes=meter
         )

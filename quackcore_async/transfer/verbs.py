@@ -179,7 +179,12 @@ class Downloads(Verb):
         if self._dry_run:
             return WOULD_DO
         verified = await self._storage.download(
-            item.remote, path, size=item.size, overwrite=overwrite is not False, on_bytes=meter
+            item.remote,
+            path,
+            size=item.size,
+            overwrite=overwrite is not False,
+            on_bytes=meter,
+            exact=item.local is None,
         )
         return Done(verified=verified)
 

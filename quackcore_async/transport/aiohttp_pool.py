@@ -35,6 +35,8 @@ class _Transport(Protocol):
 
     def is_closing(self) -> bool: ...
 
+    def get_write_buffer_size(self) -> int: ...
+
 
 class _Request(aiohttp.ClientRequest):
     """A request that tells on which connection it goes out."""
@@ -78,12 +80,21 @@ class _Exchange:
     def drop(self) -> None:
         """Close the connection at once: in order, it would wait until the server takes what was written."""
         if self._transport is not None:
-            self._transport.abort()
+            _abort(self._transport)
 
     def ended(self) -> None:
         """Close the connection at once if it is not used again."""
         if self._transport is not None and self._transport.is_closing():
-            self._transport.abort()
+            _abort(self._transport)
+
+
+def _abort(transport: _Transport) -> None:
+    """Close a connection and drop what is unsent.
+
+    One that is closing with nothing left to send may be closed already, and `abort` of asyncio's own raises then.
+    """
+    if not transport.is_closing() or transport.get_write_buffer_size():
+        transport.abort()
 
 
 class AiohttpPool(AiohttpTransport):

@@ -422,3 +422,86 @@ def test_loops_in_two_threads_do_not_mix(backends):
     for thread in threads:
         thread.join(10)
     assert len(done) == 1000
+
+
+async def ride_together(*functions):
+    """Run functions in one hop, behind one that waits until all have gathered; return their outcomes."""
+    gate, outcomes = Gate(), {}
+
+    async def ask(number, function):
+        try:
+            outcomes[number] = await run_briefly(function)
+        except OSError as exc:
+            outcomes[number] = exc
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(run_briefly, gate.wait)
+        await until(gate.entered.is_set)
+        for number, function in enumerate(functions):
+            group.start_soon(ask, number, function)
+        for _ in range(3):
+            await anyio.lowlevel.checkpoint()
+        gate.opened.set()
+    return [outcomes[number] for number in range(len(functions))]
+
+
+class Kept:
+    def __init__(self) -> None:
+        self.closed = 0
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+async def test_pieces_of_one_hop_share_what_is_kept_until_its_end():
+    made: list[Kept] = []
+
+    def make() -> Kept:
+        made.append(Kept())
+        return made[-1]
+
+    def use() -> tuple[Kept, int]:
+        kept = batches.current_hop().keep("key", make)
+        return kept, kept.closed
+
+    outcomes = await ride_together(use, use, use)
+    assert outcomes == [(made[0], 0)] * 3
+    assert made[0].closed == 1
+    await run_briefly(use)
+    assert len(made) == 2
+
+
+async def test_what_is_put_off_is_done_once_before_anybody_has_an_outcome():
+    done: list[str] = []
+
+    class Action:
+        def run(self) -> None:
+            done.append("end")
+
+    action = Action()
+
+    def ask() -> int:
+        batches.current_hop().at_end(action.run)
+        return len(done)
+
+    assert await ride_together(ask, ask, ask) == [0, 0, 0]
+    assert done == ["end"]
+
+
+async def test_what_is_put_off_and_fails_is_the_failure_of_those_who_asked():
+    def fail() -> None:
+        raise OSError("no space")
+
+    def ask() -> str:
+        batches.current_hop().at_end(fail)
+        return "asked"
+
+    first, other, last = await ride_together(ask, lambda: "other", ask)
+    assert other == "other"
+    assert str(first) == str(last) == "no space"
+
+
+async def test_nothing_is_shared_outside_of_a_hop():
+    assert batches.current_hop() is None
+    await run_briefly(lambda: None)
+    assert await anyio.to_thread.run_sync(batches.current_hop) is None

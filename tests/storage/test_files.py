@@ -2,11 +2,14 @@
 
 import os
 import socket
+import stat
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quackcore_async.concurrency import batches
 from quackcore_async.errors import ErrorKind, IntegrityError, LifecycleError, QuackError
 from quackcore_async.protocols import UploadOptions
 from quackcore_async.storage import LocalStorage
@@ -258,3 +261,31 @@ def test_nothing_stays_open(root, source, folder):
     half.close()
     assert len(os.listdir("/proc/self/fd")) == before
     assert LocalStorage(root=root).capabilities.conditional_write
+
+
+def test_downloads_that_end_together_make_their_folder_durable_once(tmp_path, monkeypatch):
+    synced: list[int] = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(stat.S_ISDIR(os.fstat(fd).st_mode)) or fsync(fd))
+
+    def store(name: str) -> bool:
+        target = DownloadTarget(tmp_path / name, name)
+        target.open({**ENTRY, "size": 0})
+        target.commit()
+        return (tmp_path / name).exists()
+
+    pieces = [batches._Piece(partial(store, f"file{number}")) for number in range(5)]
+    batches.Hop().run(pieces)
+    assert [piece.result() for piece in pieces] == [True] * 5
+    assert synced.count(True) == 1
+    assert synced.count(False) == 5
+
+
+def test_an_exact_target_does_not_give_way_to_a_folder(tmp_path):
+    (tmp_path / "a").mkdir()
+    target = DownloadTarget(tmp_path / "a", "a", exact=True)
+    with pytest.raises(QuackError) as caught:
+        target.open(ENTRY)
+    target.discard()
+    assert caught.value.code == "is_a_folder"
+    assert os.listdir(tmp_path / "a") == []

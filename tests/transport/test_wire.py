@@ -8,6 +8,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
+from weakref import WeakSet
 
 import anyio
 import anyio.to_thread
@@ -18,6 +19,8 @@ import trustme
 from quackcore_async.errors import ErrorKind, LifecycleError
 from quackcore_async.results import to_quack_error
 from quackcore_async.transport import Wire
+from quackcore_async.transport.aiohttp_pool import _Exchange
+from quackcore_async.transport.attempt import Attempt
 from tests.servers import faulty
 from tests.servers.faulty import FaultyServer, answer, head, then_close
 from tests.servers.ports import free_ports
@@ -384,6 +387,29 @@ class TestBodies:
         response = await wire.handle_async_request(a_request("PUT", server.url, content=b"x" * 20_000_000))
         await response.aclose()
         assert response.status_code == 413
+
+    def test_a_connection_that_is_closed_already_can_be_given_up(self) -> None:
+        async def give_up() -> None:
+            loop, lost = asyncio.get_running_loop(), asyncio.Semaphore(0)
+
+            class End(asyncio.Protocol):
+                def connection_lost(self, exc: Exception | None) -> None:
+                    lost.release()
+
+            server = await loop.create_server(End, "127.0.0.1", 0)
+            async with server:
+                transport, _ = await loop.create_connection(End, *server.sockets[0].getsockname())
+                transport.write(b"x" * 20_000_000)
+                assert transport.get_write_buffer_size()
+                transport.close()
+                for _ in ("client", "server"):
+                    await lost.acquire()
+                exchange = _Exchange(Attempt(), WeakSet())
+                exchange._transport = transport
+                exchange.ended()
+                exchange.drop()
+
+        asyncio.run(give_up())
 
 
 class TestTls:
