@@ -175,7 +175,7 @@ class BaseStorageIntegration(BaseIntegrationService, StorageHooks, ObjectStorage
         async with aclosing(self._list_pages(remote_path, partial(self._pages, recursive=recursive))) as pages:
             async for folder, page in pages:
                 for file in page:
-                    if matches(pattern, file["path"], folder):
+                    if pattern is None or matches(pattern, file["path"], folder):
                         yield file
 
     async def iter_tree(self, remote_path: str | None = None) -> AsyncIterator[RemoteFile]:

@@ -1,7 +1,6 @@
 """Remote names as data: folders, base names, patterns, and what may become a name on a disk."""
 
 import os
-import posixpath
 import re
 from fnmatch import fnmatchcase
 from typing import Final
@@ -41,7 +40,7 @@ def as_folder(name: str) -> str:
 
 def base_name(path: str) -> str:
     """Return the last part of a remote path, a folder's without its `/`."""
-    return posixpath.basename(path.removesuffix("/"))
+    return path.removesuffix("/").rpartition("/")[2]
 
 
 def matches(pattern: str | None, path: str, folder: str) -> bool:

@@ -235,7 +235,7 @@ class S3Storage(BaseStorageIntegration):
     async def _fetch(self, path: str, target: DownloadTarget, progress: Callable[[int], None]) -> None:
         def begin(info: ObjectInfo) -> int:
             target.discard()
-            return target.open(self._describe(path, info))
+            return target.open(_describe(path, self._url_of(path), info))
 
         address = self._address(path)
         if self._small is not None and await self._small.fetch(address, begin, target, progress):
@@ -245,10 +245,10 @@ class S3Storage(BaseStorageIntegration):
     async def _open(self, path: str, start: int | None, end: int | None) -> Reader:
         small = None if self._small is None else await self._small.open(self._address(path), start, end)
         if small is not None:
-            return _S3Reader(self._describe(path, small.info), small)
+            return _S3Reader(_describe(path, self._url_of(path), small.info), small)
         stream = self._client.stream(self._address(path), start=start, end=end)
         await stream.__aenter__()
-        return _S3Reader(self._describe(path, stream.info), stream)
+        return _S3Reader(_describe(path, self._url_of(path), stream.info), stream)
 
     async def _pages(self, folder: str, *, recursive: bool) -> Pages:
         place = self._address(folder)
@@ -262,10 +262,11 @@ class S3Storage(BaseStorageIntegration):
             yield list(self._entries(folder, place.key, page, markers=True))
 
     def _entries(self, folder: str, key: str, page: ListPage, *, markers: bool = False) -> Iterator[RemoteFile]:
+        before = self._url_of(folder).removesuffix(folder)
         for info in page.objects:
             path = folder + info.key.removeprefix(key)
             if not info.key.endswith("/"):
-                yield self._describe(path, info)
+                yield _describe(path, before + path, info)
             elif markers and info.key != key:
                 yield {**folder_entry(path, self._url_of(path)), "size": info.size}
         for prefix in page.prefixes:
@@ -273,7 +274,7 @@ class S3Storage(BaseStorageIntegration):
             yield folder_entry(path, self._url_of(path))
 
     async def _stat(self, path: str) -> RemoteFile:
-        return self._describe(path, await self._client.head(self._address(path), checksums=True))
+        return _describe(path, self._url_of(path), await self._client.head(self._address(path), checksums=True))
 
     async def _delete(self, path: str) -> bool:
         if self._small is None or not await self._small.delete(self._address(path)):
@@ -290,21 +291,22 @@ class S3Storage(BaseStorageIntegration):
     async def _presign(self, path: str, method: str, expires_in: float) -> str:
         return await self._client.presign(self._address(path), method=method, expires_in=expires_in)
 
-    def _describe(self, path: str, info: ObjectInfo) -> RemoteFile:
-        file: RemoteFile = {
-            "name": base_name(path),
-            "path": path,
-            "size": info.size,
-            "last_modified": info.last_modified,
-            "url": self._url_of(path),
-        }
-        if info.etag is not None:
-            file["etag"] = info.etag
-        if info.storage_class is not None:
-            file["storage_class"] = info.storage_class
-        if info.content_type or info.metadata or info.checksums or info.version_id:  # which listings have not
-            _add_details(file, info)
-        return file
+
+def _describe(path: str, url: str, info: ObjectInfo) -> RemoteFile:
+    file: RemoteFile = {
+        "name": base_name(path),
+        "path": path,
+        "size": info.size,
+        "last_modified": info.last_modified,
+        "url": url,
+    }
+    if info.etag is not None:
+        file["etag"] = info.etag
+    if info.storage_class is not None:
+        file["storage_class"] = info.storage_class
+    if info.content_type or info.metadata or info.checksums or info.version_id:  # which listings have not
+        _add_details(file, info)
+    return file
 
 
 def _add_details(file: RemoteFile, info: ObjectInfo) -> None:

@@ -266,6 +266,7 @@ def test_nothing_stays_open(root, source, folder):
 def test_downloads_that_end_together_make_their_folder_durable_once(tmp_path, monkeypatch):
     synced: list[int] = []
     fsync = os.fsync
+    monkeypatch.setattr(batches, "_ENOUGH", 1000.0)
     monkeypatch.setattr(os, "fsync", lambda fd: synced.append(stat.S_ISDIR(os.fstat(fd).st_mode)) or fsync(fd))
 
     def store(name: str) -> bool:

@@ -131,10 +131,8 @@ class _Download:
         self._checksum: RunningChecksum | None = None
 
     async def run(self) -> Downloaded:
-        async with (
-            self._client.requester.slot(),
-            self._client.stream(self._address, start=0, end=self._part_size, version_id=self._version_id) as first,
-        ):
+        first = self._client.stream(self._address, start=0, end=self._part_size, version_id=self._version_id)
+        async with self._client.requester.slot(), first:
             info = first.info
             if info.size <= self._part_size:
                 return await self._run_whole(info, first)

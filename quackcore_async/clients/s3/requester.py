@@ -1,7 +1,6 @@
 """Sending one request: its place in the queue, its retries, its idle time-out and the meaning of its failure."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Any, Final, TypeVar
 
@@ -52,14 +51,9 @@ class Requester:
         """Close every client behind it."""
         await self._source.aclose()
 
-    @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
+    def slot(self) -> "_Slot":
         """Wait for a place among the requests in flight and keep it for the time of the block."""
-        await self._slots.acquire()
-        try:
-            yield
-        finally:
-            self._slots.release()
+        return _Slot(self._slots)
 
     async def send(
         self,
@@ -173,6 +167,21 @@ class Requester:
             client.in_flight -= 1
             if client.retired:
                 await self._source.close_idle()
+
+
+class _Slot:
+    """A place in the queue; a class, since a generator would cost as much as all else that it does."""
+
+    __slots__ = ("_slots",)
+
+    def __init__(self, slots: AdaptiveLimit) -> None:
+        self._slots = slots
+
+    async def __aenter__(self) -> None:
+        await self._slots.acquire()
+
+    async def __aexit__(self, *_exc_info: object) -> None:
+        self._slots.release()
 
 
 def _may_have_expired(operation: str, error: QuackError) -> bool:
