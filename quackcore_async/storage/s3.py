@@ -19,7 +19,7 @@ from quackcore_async.clients.s3 import (
     upload_file,
     upload_stream,
 )
-from quackcore_async.clients.s3.attributes import MODE_KEY, MTIME_KEY, mode_of, mtime_of
+from quackcore_async.clients.s3.attributes import OWN_KEYS, mode_of, mtime_of
 from quackcore_async.errors import LifecycleError, QuackError
 from quackcore_async.protocols import RemoteFile, StorageCapabilities
 from quackcore_async.protocols.core import AuthProviderProtocol, ConfigProviderProtocol
@@ -310,7 +310,7 @@ class S3Storage(BaseStorageIntegration):
 def _add_details(file: RemoteFile, info: ObjectInfo) -> None:
     details = {
         "content_type": info.content_type,
-        "metadata": {key: value for key, value in info.metadata.items() if key not in (MTIME_KEY, MODE_KEY)},
+        "metadata": {key: value for key, value in info.metadata.items() if key not in OWN_KEYS},
         "mtime": mtime_of(info.metadata),
         "mode": mode_of(info.metadata),
         "checksums": info.checksums,

@@ -7,6 +7,7 @@ from typing import Any, Final, Self
 from quackcore_async.clients.s3.bandwidth import BandwidthLimit
 from quackcore_async.clients.s3.buffers import BodyBuffer, BufferPool
 from quackcore_async.clients.s3.conditional import ConditionalWrite, Written
+from quackcore_async.clients.s3.deleted import delete_object
 from quackcore_async.clients.s3.failures import classify
 from quackcore_async.clients.s3.names import S3Address
 from quackcore_async.clients.s3.objects import (
@@ -339,9 +340,12 @@ class S3Client:
             seen.add(token)
 
     async def delete(self, address: S3Address, *, if_match: str | None = None) -> None:
-        """Delete an object; one that is not there is a success, as S3 has it."""
-        parameters = _present({**_place(address), "IfMatch": if_match})
-        await self.requester.send("delete_object", f"delete {address}", parameters)
+        """Delete an object; one that is not there is a success, as S3 has it.
+
+        Raises:
+            ConflictError: with code `changed`, if it has another entity tag than `if_match`.
+        """
+        await delete_object(self.requester, address, if_match=if_match)
 
     async def delete_batch(self, bucket: str, keys: Sequence[str]) -> list[DeleteFailure]:
         """Delete up to 1000 objects with one request and return those that failed.
@@ -359,6 +363,7 @@ class S3Client:
             "delete_objects",
             f"delete {len(keys)} objects of {bucket}",
             {"Bucket": bucket, "Delete": {"Objects": [{"Key": key} for key in keys], "Quiet": True}},
+            writes=True,
         )
         return [
             DeleteFailure(entry.get("Key", ""), entry.get("Code", ""), entry.get("Message", ""))
