@@ -108,6 +108,7 @@ class StorageCapabilities:
         presign: `presign_url` works.
         server_side_copy: `copy_file` moves no bytes through this process.
         batch_delete: `delete_files` deletes many files with few requests; see `S3Storage.delete_files`.
+        resume: `resume=True` of a transfer goes on with what an interrupted one has left of a large file.
         max_name_bytes: Longest path in UTF-8 bytes; None is unlimited.
     """
 
@@ -119,6 +120,7 @@ class StorageCapabilities:
     presign: bool = False
     server_side_copy: bool = False
     batch_delete: bool = False
+    resume: bool = False
     max_name_bytes: int | None = None
 
 

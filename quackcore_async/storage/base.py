@@ -72,6 +72,7 @@ class BaseStorageIntegration(BaseIntegrationService, StorageHooks, ObjectStorage
         overwrite: bool = True,
         options: UploadOptions | None = None,
         progress: ProgressCallback | None = None,
+        resume: bool = False,
     ) -> IntegrationResult[str]:
         """Upload a local file, whole or not at all.
 
@@ -81,6 +82,11 @@ class BaseStorageIntegration(BaseIntegrationService, StorageHooks, ObjectStorage
             overwrite: False fails with code `exists` when there is such a file.
             options: How it is written.
             progress: Called with the bytes done so far.
+            resume: Go on with what an earlier call with `resume=True` has sent of the same file to the same place,
+                before a failure, a cancellation or the death of its process, and keep what this one sends: the
+                service then holds the parts until the file is sent again or `cleanup` removes them. Parts of a
+                file that changed are never mixed. A storage without the capability `resume`, and a small file,
+                begin anew and leave nothing; so does everything by default.
 
         Returns:
             The full identifier of the remote file.
@@ -88,7 +94,8 @@ class BaseStorageIntegration(BaseIntegrationService, StorageHooks, ObjectStorage
         source = SourceFile(file_path)
         path = self._target_path(remote_path or "", source.name)
         try:
-            await self._put_file(source, self._write(path, options, progress, overwrite=overwrite))
+            write = self._write(path, options, progress, overwrite=overwrite, resume=resume)
+            await self._put_file(source, write)
         finally:
             source.close()
         return self._done("uploaded", path)
@@ -101,6 +108,7 @@ class BaseStorageIntegration(BaseIntegrationService, StorageHooks, ObjectStorage
         *,
         overwrite: bool = True,
         progress: ProgressCallback | None = None,
+        resume: bool = False,
     ) -> DownloadResult:
         """Download a file, whole and checked or not at all: a file that was there stays untouched on any failure.
 
@@ -110,12 +118,17 @@ class BaseStorageIntegration(BaseIntegrationService, StorageHooks, ObjectStorage
                 separator gets the base name behind it. None is the base name in the working directory.
             overwrite: False fails with code `exists` when there is such a local file.
             progress: Called with the bytes done so far.
+            resume: Go on with what an earlier call with `resume=True` to the same local path has left, after a
+                failure, a cancellation or the death of its process, and leave what is complete of this one: a
+                hidden file beside the target. Nothing of another version of the remote file is used. A storage
+                without the capability `resume`, and a small file, begin anew and leave nothing; so does everything
+                by default.
 
         Returns:
             The local path, and in `verified` how far the bytes were checked.
         """
         path = self._file_path(remote_id)
-        target = DownloadTarget(local_path or None, base_name(path), overwrite=overwrite)
+        target = DownloadTarget(local_path or None, base_name(path), overwrite=overwrite, resume=resume)
         try:
             await self._fetch(path, target, _Progress(progress))
         finally:
@@ -359,9 +372,15 @@ class BaseStorageIntegration(BaseIntegrationService, StorageHooks, ObjectStorage
         return source_path, target_path
 
     def _write(
-        self, path: str, options: UploadOptions | None, progress: ProgressCallback | None, *, overwrite: bool
+        self,
+        path: str,
+        options: UploadOptions | None,
+        progress: ProgressCallback | None,
+        *,
+        overwrite: bool,
+        resume: bool = False,
     ) -> Write:
-        return Write(path, overwrite, options or _DEFAULTS, _Progress(progress))
+        return Write(path, overwrite, options or _DEFAULTS, _Progress(progress), resume)
 
     def _done(self, deed: str, path: str) -> IntegrationResult[str]:
         url = self._url_of(path)

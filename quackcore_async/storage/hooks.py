@@ -25,12 +25,14 @@ class Write:
         overwrite: False fails with code `exists` when there is such a file.
         options: How it is written.
         progress: To be called with the bytes done so far; it drops what goes backwards.
+        resume: Whether an interrupted upload of the same file is gone on with, and this one kept when interrupted.
     """
 
     path: str
     overwrite: bool
     options: UploadOptions
     progress: Callable[[int], None]
+    resume: bool = False
 
 
 class StorageHooks(ABC):

@@ -33,6 +33,7 @@ from quackcore_async.storage.names import base_name, folder_entry
 from quackcore_async.storage.s3_config import S3Config, S3ConfigProvider
 from quackcore_async.storage.s3_login import with_login
 from quackcore_async.storage.streams import Reader
+from quackcore_async.storage.upload_journal import UploadJournal
 
 if TYPE_CHECKING:
     from quackcore_async.clients.objectstore import ObjectStream as SmallStream
@@ -104,6 +105,7 @@ class S3Storage(BaseStorageIntegration):
             presign=True,
             server_side_copy=True,
             batch_delete=True,
+            resume=True,
             max_name_bytes=MAX_KEY_BYTES - (len(self._prefix.encode()) if self._opened is not None else 0),
         )
 
@@ -213,7 +215,12 @@ class S3Storage(BaseStorageIntegration):
             overwrite=write.overwrite,
             options=write.options,
             progress=write.progress,
+            kept=self._journal_of(source, write) if write.resume else None,
         )
+
+    def _journal_of(self, source: SourceFile, write: Write) -> UploadJournal:
+        address = self._address(write.path)
+        return UploadJournal((self._client.endpoint_url, address.bucket, address.key), source.path)
 
     async def _put_bytes(self, data: bytes, write: Write) -> None:
         if self._small is not None and await self._small.put_bytes(data, self._address(write.path), write):
@@ -235,12 +242,13 @@ class S3Storage(BaseStorageIntegration):
     async def _fetch(self, path: str, target: DownloadTarget, progress: Callable[[int], None]) -> None:
         def begin(info: ObjectInfo) -> int:
             target.discard()
-            return target.open(self._describe(path, info))
+            return target.open(self._describe(path, info), in_ranges=info.size > self._client.settings.part_size)
 
         address = self._address(path)
         if self._small is not None and await self._small.fetch(address, begin, target, progress):
             return
-        await download(self._client, address, begin, target.commit, progress=progress)
+        kept = target if target.resumes else None
+        await download(self._client, address, begin, target.commit, progress=progress, kept=kept)
 
     async def _open(self, path: str, start: int | None, end: int | None) -> Reader:
         small = None if self._small is None else await self._small.open(self._address(path), start, end)

@@ -6,7 +6,7 @@ import typer
 
 from quackcore_async.cli.command import command
 from quackcore_async.cli.locations import parse_location
-from quackcore_async.cli.options import Concurrency, DryRun, Exclude, Include, Recursive, Sources, Target
+from quackcore_async.cli.options import Concurrency, DryRun, Exclude, Include, Recursive, Resume, Sources, Target
 from quackcore_async.cli.output import Outcome, Output
 from quackcore_async.cli.usage import UsageFault
 
@@ -47,6 +47,7 @@ async def _cp(
     ] = False,
     include: Include = None,
     exclude: Exclude = None,
+    resume: Resume = False,
     dry_run: DryRun = False,
     concurrency: Concurrency = None,
 ) -> Outcome:
@@ -64,7 +65,9 @@ async def _cp(
         return await copy_stream(out, froms[0], to, overwrite=overwrite)
     tally = Tally(out, dry_run=dry_run)
     with progress_bar(out, "copy") as progress:
-        options = CopyOptions("if_changed" if if_changed else overwrite, dry_run, concurrency, progress, tally.add)
+        options = CopyOptions(
+            "if_changed" if if_changed else overwrite, dry_run, concurrency, progress, tally.add, resume
+        )
         failure = await copy_files(
             froms, to, options, recursive=recursive, patterns=(include or [], exclude or []), warn=tally.warn
         )

@@ -117,6 +117,15 @@ class ConditionalWrite:
         async with self._requester.slot():
             return await self._find(partial(self._completed, parts))
 
+    async def find_token(self, size: int) -> Written | None:
+        """Look for the object that has the token of this write; None when it is not there.
+
+        Raises:
+            QuackError: if the service does not tell.
+        """
+        async with self._requester.slot():
+            return await self._find(lambda: Evidence(size, token=self._token))
+
     def _completed(self, parts: Sequence[UploadedPart]) -> Evidence:
         return Evidence(sum(part.size for part in parts), multipart_etag(parts), token=self._token)
 
