@@ -40,7 +40,7 @@ Resume: TypeAlias = Annotated[
     typer.Option(
         "--resume/--no-resume",
         help="Go on with large files where an interrupted run with --resume has stopped, and keep what this one "
-        "has done of them. What nobody goes on with, `quack cleanup` removes.",
+        "has done of them; files that are there already are skipped. `quack cleanup` removes what is left.",
     ),
 ]
 Include: TypeAlias = Annotated[

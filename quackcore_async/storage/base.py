@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from quackcore_async.concurrency import run_in_thread, shielded
 from quackcore_async.errors import ContractError, InvalidNameError, RemoteNotFoundError
 from quackcore_async.protocols import (
     ByteStream,
+    CleanupOutcome,
     DownloadResult,
     ObjectStorageProtocol,
     ProgressCallback,
@@ -334,6 +336,35 @@ class BaseStorageIntegration(BaseIntegrationService, StorageHooks, ObjectStorage
         path = self._file_path(remote)
         await self._put_stream(chunks, self._write(path, options, None, overwrite=overwrite))
         return self._done("wrote", path)
+
+    @operation(IntegrationResult[Sequence[CleanupOutcome]])
+    async def cleanup(
+        self,
+        remote_path: str | None = None,
+        *,
+        older_than: float | timedelta = timedelta(hours=24),
+        dry_run: bool = False,
+    ) -> IntegrationResult[Sequence[CleanupOutcome]]:
+        """Remove what interrupted transfers have left: unfinished files, and parts of uploads that cost money.
+
+        What a process of this machine is at is locked and left alone. What another machine is at shows only by its
+        age, which counts from the last sign of life: let `older_than` be longer than any transfer stands still.
+
+        Args:
+            remote_path: The folder; None is all of the storage.
+            older_than: Seconds, or a time span, for which nobody may have been at it.
+            dry_run: Change nothing; say what would be removed.
+
+        Returns:
+            An outcome for each that is old enough, also for those that could not be removed. A storage without the
+            capability `cleanup` fails with kind `unsupported`.
+        """
+        span = older_than if isinstance(older_than, timedelta) else timedelta(seconds=older_than)
+        if span < timedelta(0):
+            raise InvalidNameError(f"older_than is {older_than}: it is at least 0", code="bad_argument")
+        before = datetime.now(UTC) - span
+        outcomes = await self._cleanup(self._folder_path(remote_path), before, dry_run=dry_run)
+        return IntegrationResult.success_result(outcomes, f"found {len(outcomes)} unfinished")
 
     @operation(IntegrationResult[str])
     async def presign_url(

@@ -3,9 +3,10 @@
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from quackcore_async.errors import ErrorKind, StorageError
-from quackcore_async.protocols import RemoteFile, StorageCapabilities, UploadOptions
+from quackcore_async.protocols import CleanupOutcome, RemoteFile, StorageCapabilities, UploadOptions
 from quackcore_async.storage.files import DownloadTarget, SourceFile
 from quackcore_async.storage.names import check_name, shown
 from quackcore_async.storage.streams import Reader
@@ -118,6 +119,15 @@ class StorageHooks(ABC):
     @abstractmethod
     async def _make_folder(self, path: str) -> None:
         """Create a folder, whose path ends in `/`, and those above it; it may be there already."""
+
+    async def _cleanup(self, folder: str, before: datetime, *, dry_run: bool) -> list[CleanupOutcome]:
+        """Remove what is unfinished below a folder and nobody was at since `before`; to be overridden with it."""
+        del before, dry_run
+        raise StorageError(
+            f"{type(self).__name__} does not tell what is unfinished in {shown(folder or '/')}",
+            kind=ErrorKind.UNSUPPORTED,
+            code="capability",
+        )
 
     async def _presign(self, path: str, method: str, expires_in: float) -> str:
         """Make a presigned URL."""

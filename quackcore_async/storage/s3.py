@@ -1,6 +1,7 @@
 """`S3Storage`: files in a bucket of S3 or of a service that speaks its language."""
 
 from collections.abc import AsyncIterable, Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from quackcore_async.clients.s3 import (
@@ -21,7 +22,7 @@ from quackcore_async.clients.s3 import (
 )
 from quackcore_async.clients.s3.attributes import OWN_KEYS, mode_of, mtime_of
 from quackcore_async.errors import LifecycleError, QuackError
-from quackcore_async.protocols import RemoteFile, StorageCapabilities
+from quackcore_async.protocols import CleanupOutcome, RemoteFile, StorageCapabilities
 from quackcore_async.protocols.core import AuthProviderProtocol, ConfigProviderProtocol
 from quackcore_async.results import IntegrationResult
 from quackcore_async.retry import RetryPolicy
@@ -30,6 +31,7 @@ from quackcore_async.storage.base import BaseStorageIntegration
 from quackcore_async.storage.files import DownloadTarget, SourceFile
 from quackcore_async.storage.hooks import Pages, Write
 from quackcore_async.storage.names import base_name, folder_entry
+from quackcore_async.storage.s3_cleanup import UploadCleanup
 from quackcore_async.storage.s3_config import S3Config, S3ConfigProvider
 from quackcore_async.storage.s3_login import with_login
 from quackcore_async.storage.streams import Reader
@@ -105,6 +107,7 @@ class S3Storage(BaseStorageIntegration):
             presign=True,
             server_side_copy=True,
             batch_delete=True,
+            cleanup=True,
             resume=True,
             max_name_bytes=MAX_KEY_BYTES - (len(self._prefix.encode()) if self._opened is not None else 0),
         )
@@ -294,6 +297,16 @@ class S3Storage(BaseStorageIntegration):
     async def _make_folder(self, path: str) -> None:
         address = self._address(path)
         await self._client.put(address, b"", {"ContentType": "application/x-directory"})
+
+    async def _cleanup(self, folder: str, before: datetime, *, dry_run: bool) -> list[CleanupOutcome]:
+        cleanup = UploadCleanup(self._client, before, dry_run=dry_run)
+        place = self._address(folder)
+
+        def name(key: str) -> tuple[str, str]:
+            path = folder + key.removeprefix(place.key)
+            return path, self._url_of(path)
+
+        return await cleanup.run(place, name)
 
     async def _presign(self, path: str, method: str, expires_in: float) -> str:
         return await self._client.presign(self._address(path), method=method, expires_in=expires_in)

@@ -16,7 +16,7 @@ from quackcore_async.logging import get_logger
 from quackcore_async.storage.journal import append_line, read_lines
 from quackcore_async.storage.locks import is_ours, try_lock
 
-__all__ = ["JournaledUpload", "UploadJournal", "journaled_uploads", "uploads_folder"]
+__all__ = ["JournaledUpload", "UploadJournal", "claim_journal", "journaled_uploads", "uploads_folder"]
 
 _FORMAT: Final = 1
 _SUFFIX: Final = ".upload"
@@ -137,6 +137,14 @@ def journaled_uploads() -> Iterator[JournaledUpload]:
             found = _read(path)
             if found is not None:
                 yield found
+
+
+def claim_journal(path: str) -> int:
+    """Open and lock a journal, so that nobody takes its upload up meanwhile; -1 when somebody is at it."""
+    try:
+        return _opened(path, 0)
+    except OSError:
+        return -1
 
 
 def _read(path: str) -> JournaledUpload | None:

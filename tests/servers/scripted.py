@@ -278,6 +278,26 @@ class ScriptedS3:
         )
         return Answer(headers=XML, body=f"<ListPartsResult>{rows}</ListPartsResult>".encode())
 
+    def _do_ListObjectsV2(self, request: Request) -> Answer:
+        prefix = request.query.get("prefix", "")
+        rows = "".join(
+            f"<Contents><Key>{key}</Key><Size>{len(body)}</Size><ETag>{etag}</ETag></Contents>"
+            for key, (body, _, etag) in sorted(self.objects.items())
+            if key.startswith(prefix)
+        )
+        return Answer(headers=XML, body=f"<ListBucketResult>{rows}</ListBucketResult>".encode())
+
+    def _do_ListMultipartUploads(self, request: Request) -> Answer:
+        rows = "".join(
+            f"<Upload><Key>{self.described[name][0]}</Key><UploadId>{name}</UploadId>"
+            f"<Initiated>2020-01-01T00:00:00.000Z</Initiated></Upload>"
+            for name in self.uploads
+            if self.described[name][0].startswith(request.query.get("prefix", ""))
+        )
+        return Answer(
+            headers=XML, body=f"<ListMultipartUploadsResult>{rows}</ListMultipartUploadsResult>".encode()
+        )
+
     def _do_DeleteObject(self, request: Request) -> Answer:
         expected = request.headers.get("if-match")
         if expected is not None and request.key not in self.objects:

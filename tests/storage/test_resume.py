@@ -3,10 +3,8 @@
 import hashlib
 import json
 import os
-import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ from quackcore_async.storage import S3Storage
 from quackcore_async.storage.names import is_partial
 from quackcore_async.storage.resumable import resumable_name
 from quackcore_async.storage.upload_journal import journaled_uploads, uploads_folder
+from tests.servers.interruptions import Failing, Gate, kill_when
 from tests.servers.ports import wait_until
 from tests.servers.scripted import Answer, error_answer
 
@@ -93,38 +92,6 @@ def child():
         process.stdout.close()
 
 
-def kill_when(process, ready, what):
-    wait_until(ready, seconds=30, what=what, alive=lambda: process.poll() is None)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-
-
-class Gate:
-    """Lets so many requests of an operation through; the others hang until it is opened."""
-
-    def __init__(self, server, operation, count):
-        self._server = server
-        self._operation = operation
-        self._left = count
-        self._lock = threading.Lock()
-        self._opened = threading.Event()
-        server.script = self
-
-    def open(self):
-        self._opened.set()
-        self._server.requests.clear()
-
-    def __call__(self, request):
-        if request.operation != self._operation or self._opened.is_set():
-            return
-        with self._lock:
-            self._left -= 1
-            blocked = self._left < 0
-        if blocked:
-            self._opened.wait()
-        return
-
-
 def ranges_asked(server):
     return [request.headers["range"] for request in server.requests if request.operation == "GetObject"]
 
@@ -136,24 +103,6 @@ def part_file(folder):
 def lines_kept(folder):
     path = part_file(folder)
     return path.read_bytes()[SIZE:].count(b"\n") if path.exists() else 0
-
-
-class Failing:
-    """Refuses all requests of an operation after so many."""
-
-    def __init__(self, server, operation, count, answer=None):
-        self._operation = operation
-        self._left = count
-        self._answer = answer or error_answer(403, "AccessDenied")
-        self._lock = threading.Lock()
-        server.script = self
-
-    def __call__(self, request):
-        if request.operation != self._operation:
-            return None
-        with self._lock:
-            self._left -= 1
-            return self._answer if self._left < 0 else None
 
 
 async def interrupted_download(server, config, folder, *, after=3):
@@ -421,7 +370,7 @@ def test_a_killed_upload_goes_on_where_it_stopped(scripted_s3, config_of, child,
     assert second.stdout.read() == b"True\n"
     assert scripted_s3.objects["key"][0] == content
     sent = [r.query["partNumber"] for r in scripted_s3.requests if r.operation == "UploadPart" and r.body]
-    assert set(sent) == {"5", "6", "7"}
+    assert {"6", "7"} <= set(sent) <= {"5", "6", "7"}, "the fifth may have come while its client died"
     assert scripted_s3.count("CreateMultipartUpload") == 0
     assert journals() == []
 
@@ -541,7 +490,7 @@ async def test_parts_of_opaque_entity_tags_are_known_by_the_journal(scripted_s3,
     scripted_s3.script = opaque
     assert not (await upload(config, source)).success
     scripted_s3.requests.clear()
-    failing._left = 100
+    failing.left = 100
     (await upload(config, source)).unwrap()
     assert scripted_s3.objects["key"][0] == content
     assert scripted_s3.count("UploadPart") == PARTS - 3

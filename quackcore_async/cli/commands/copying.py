@@ -65,9 +65,8 @@ async def _cp(
         return await copy_stream(out, froms[0], to, overwrite=overwrite)
     tally = Tally(out, dry_run=dry_run)
     with progress_bar(out, "copy") as progress:
-        options = CopyOptions(
-            "if_changed" if if_changed else overwrite, dry_run, concurrency, progress, tally.add, resume
-        )
+        replaces = "if_changed" if if_changed or (resume and overwrite) else overwrite
+        options = CopyOptions(replaces, dry_run, concurrency, progress, tally.add, resume)
         failure = await copy_files(
             froms, to, options, recursive=recursive, patterns=(include or [], exclude or []), warn=tally.warn
         )

@@ -257,7 +257,8 @@ class S3Client:
             parameters = {**_place(address), "UploadId": upload_id, "PartNumberMarker": marker}
             page = await self.requester.send("list_parts", f"list the parts of {address}", _present(parameters))
             found += [
-                UploadedPart(part["PartNumber"], part["ETag"], part["Size"]) for part in page.get("Parts", [])
+                UploadedPart(part["PartNumber"], part["ETag"], part["Size"], part.get("LastModified"))
+                for part in page.get("Parts", [])
             ]
             following = page.get("NextPartNumberMarker")
             if not page.get("IsTruncated") or following in (None, marker):
@@ -274,15 +275,17 @@ class S3Client:
                 f"list the uploads of {bucket}",
                 {"Bucket": bucket, "Prefix": prefix, **markers},
             )
-            before = len(found)
-            for upload in page.get("Uploads", []):
+            before, uploads = len(found), page.get("Uploads", [])
+            for upload in uploads:
                 entry = IncompleteUpload(upload["Key"], upload["UploadId"], upload.get("Initiated"))
                 found[entry.upload_id] = entry
             if not page.get("IsTruncated") or len(found) == before:
                 return list(found.values())
-            markers = _present(
-                {"KeyMarker": page.get("NextKeyMarker"), "UploadIdMarker": page.get("NextUploadIdMarker")}
-            )
+            if page.get("NextKeyMarker"):
+                markers = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page.get("NextUploadIdMarker")}
+            else:  # not every service says it
+                markers = {"KeyMarker": uploads[-1]["Key"], "UploadIdMarker": uploads[-1]["UploadId"]}
+            markers = _present(markers)
 
     async def list_page(
         self,
