@@ -1,6 +1,6 @@
 """`quack cp`: files to files, folders to folders, and streams to either."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +9,9 @@ from quackcore_async.cli.locations import parse_location
 from quackcore_async.cli.options import Concurrency, DryRun, Exclude, Include, Recursive, Resume, Sources, Target
 from quackcore_async.cli.output import Outcome, Output
 from quackcore_async.cli.usage import UsageFault
+
+if TYPE_CHECKING:
+    from quackcore_async.transfer.items import Overwrite
 
 __all__ = ["add_to"]
 
@@ -65,7 +68,7 @@ async def _cp(
         return await copy_stream(out, froms[0], to, overwrite=overwrite)
     tally = Tally(out, dry_run=dry_run)
     with progress_bar(out, "copy") as progress:
-        replaces = "if_changed" if if_changed or (resume and overwrite) else overwrite
+        replaces: Overwrite = "if_changed" if if_changed or (resume and overwrite) else overwrite
         options = CopyOptions(replaces, dry_run, concurrency, progress, tally.add, resume)
         failure = await copy_files(
             froms, to, options, recursive=recursive, patterns=(include or [], exclude or []), warn=tally.warn
