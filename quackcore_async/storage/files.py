@@ -187,6 +187,7 @@ class DownloadTarget:
         self.resumes = resume
         self.verified: Verification = "none"
         self._name = name
+        self._is_settled = False
         self._overwrite = overwrite
         self._file: RemoteFile | None = None
         self._partial: PartialFile | None = None
@@ -290,6 +291,9 @@ class DownloadTarget:
         return Folder.open(parent), name
 
     def _settle_path(self) -> None:
+        if self._is_settled:
+            return
+        self._is_settled = True
         if not self.path:
             self.path = check_component(self._name)
         elif self.path.endswith((os.sep, os.altsep or os.sep)) or os.path.isdir(self.path):

@@ -13,6 +13,7 @@ from quackcore_async.auth.paths import credentials_folder
 from quackcore_async.clients.s3.kept import KnownUpload
 from quackcore_async.errors import MissingConfigError
 from quackcore_async.logging import get_logger
+from quackcore_async.storage.folders import blaming
 from quackcore_async.storage.journal import append_line, read_lines
 from quackcore_async.storage.locks import is_ours, try_lock
 
@@ -75,15 +76,15 @@ class UploadJournal:
 
     def begin(self, fingerprint: str, upload_id: str, token: str) -> None:
         """Remember an upload, durably; what was there before is forgotten."""
-        os.ftruncate(self._fd, 0)
-        self._end = append_line(
-            self._fd, 0, json.dumps([_FORMAT, fingerprint, upload_id, token, self._place], ensure_ascii=True)
-        )
-        os.fsync(self._fd)
+        header = json.dumps([_FORMAT, fingerprint, upload_id, token, self._place])
+        with blaming("write", self._path):
+            os.ftruncate(self._fd, 0)
+            self._end = append_line(self._fd, 0, header)
+            os.fsync(self._fd)
 
     def add(self, number: int, etag: str, digest: str) -> None:
         """Remember a part. A line that is lost costs that part: what the service has is asked of the service."""
-        with self._lock:
+        with self._lock, blaming("write", self._path):
             self._end = append_line(self._fd, self._end, json.dumps([number, etag, digest]))
 
     def remove(self) -> None:

@@ -1,5 +1,7 @@
 """Transfers of large files that are interrupted go on where they stopped: also in another process, after a kill -9."""
 
+import asyncio
+import contextlib
 import hashlib
 import json
 import os
@@ -93,7 +95,9 @@ def child():
 
 
 def ranges_asked(server):
-    return [request.headers["range"] for request in server.requests if request.operation == "GetObject"]
+    """Return the ranges; one that a client has died of may be seen late, and is asked for again."""
+    asked = [request.headers["range"] for request in server.requests if request.operation == "GetObject"]
+    return list(dict.fromkeys(asked))
 
 
 def part_file(folder):
@@ -132,6 +136,22 @@ def test_a_killed_download_goes_on_where_it_stopped(scripted_s3, config_of, chil
     assert (tmp_path / "target").read_bytes() == content
     assert len(ranges_asked(scripted_s3)) == PARTS - 4
     assert [name for name in os.listdir(tmp_path) if is_partial(name)] == []
+
+
+def test_each_of_many_killed_downloads_goes_on_where_the_one_before_stopped(
+    scripted_s3, config_of, child, tmp_path, content
+):
+    config = config_of(scripted_s3.endpoint)
+    scripted_s3.put("key", content)
+    for kept in range(1, PARTS):
+        gate = Gate(scripted_s3, "GetObject", 1)
+        running = child(config, "download_file", "key", tmp_path / "target")
+        kill_when(running, lambda kept=kept: lines_kept(tmp_path) == kept + 1, f"{kept} ranges on the disk")
+        gate.open()
+    last = child(config, "download_file", "key", tmp_path / "target")
+    assert last.stdout.read() == b"True\n"
+    assert len(ranges_asked(scripted_s3)) == 1
+    assert (tmp_path / "target").read_bytes() == content
 
 
 def test_a_killed_download_from_a_real_store_goes_on(seaweed, config_of, child, tmp_path, content):
@@ -312,6 +332,40 @@ async def test_what_another_process_is_at_is_left_alone(scripted_s3, config_of, 
     assert (tmp_path / "target").stat().st_ino == before.st_ino
 
 
+async def test_a_folder_in_the_place_of_the_target_is_named_once(scripted_s3, config_of, tmp_path, content):
+    scripted_s3.put("key", content)
+    (tmp_path / "target" / "key").mkdir(parents=True)
+    result = await download(config_of(scripted_s3.endpoint), tmp_path)
+    assert (result.error_info.code, f"{tmp_path}/target/key is a folder" in result.error) == ("is_a_folder", True)
+
+
+async def test_what_was_kept_is_taken_to_the_new_permissions_and_time(scripted_s3, config_of, tmp_path, content):
+    stored = {"x-amz-meta-mtime": "1700000000.5", "x-amz-meta-mode": "640"}
+    config = config_of(scripted_s3.endpoint)
+    scripted_s3.put("key", content, None, stored)
+    await interrupted_download(scripted_s3, config, tmp_path)
+    assert part_file(tmp_path).stat().st_mode & 0o777 == 0o600
+    (await download(config, tmp_path)).unwrap()
+    found = (tmp_path / "target").stat()
+    assert (found.st_mode & 0o777, found.st_mtime) == (0o640, 1700000000.5)
+
+
+async def test_a_conflict_at_the_end_keeps_nothing(scripted_s3, config_of, tmp_path, content):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    scripted_s3.put("key", content)
+
+    def script(request):
+        if request.operation == "GetObject" and scripted_s3.count("GetObject") == PARTS:
+            (folder / "target").write_bytes(b"of somebody else")
+
+    scripted_s3.script = script
+    result = await download(config_of(scripted_s3.endpoint), folder, overwrite=False)
+    assert result.error_info.code == "exists"
+    assert os.listdir(folder) == ["target"]
+    assert (folder / "target").read_bytes() == b"of somebody else"
+
+
 @pytest.mark.parametrize("planted", ["link", "hard link", "folder"])
 async def test_a_planted_file_is_not_gone_on_with(scripted_s3, config_of, tmp_path, content, planted):
     config = config_of(scripted_s3.endpoint)
@@ -431,6 +485,40 @@ async def test_a_cancelled_upload_is_kept(scripted_s3, config_of, source, conten
     gate.open()
     (await upload(config, source)).unwrap()
     assert scripted_s3.objects["key"][0] == content
+
+
+@pytest.mark.parametrize(
+    "operation", ["CreateMultipartUpload", "UploadPart", "ListParts", "CompleteMultipartUpload"]
+)
+async def test_a_task_cancelled_the_asyncio_way_holds_nothing_and_can_be_gone_on_with(
+    scripted_s3, config_of, source, content, operation
+):
+    config = config_of(scripted_s3.endpoint)
+    if operation == "ListParts":
+        await interrupted_upload(scripted_s3, config, source)
+    loop = asyncio.get_running_loop()
+
+    def script(request):
+        if request.operation == operation:
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(task.cancel)
+                loop.call_soon_threadsafe(task.cancel)
+
+    scripted_s3.script = script
+    async with S3Storage(config=config) as storage:
+        task = asyncio.ensure_future(storage.upload_file(str(source), "key", resume=True))
+        await asyncio.wait([task])
+    scripted_s3.script = lambda request: None
+    if task.cancelled():
+        assert not any(found.in_use for found in journaled_uploads())
+        assert not any(".upload" in os.readlink(f"/proc/self/fd/{fd}") for fd in open_descriptors())
+        (await upload(config, source)).unwrap()
+    assert scripted_s3.objects["key"][0] == content
+    assert (scripted_s3.uploads, journals()) == ({}, [])
+
+
+def open_descriptors():
+    return [fd for fd in os.listdir("/proc/self/fd") if os.path.lexists(f"/proc/self/fd/{fd}")]
 
 
 async def test_a_part_whose_bytes_changed_is_sent_again(scripted_s3, config_of, source, content):

@@ -46,7 +46,7 @@ class ResumedUpload(MultipartUpload):
         address: Where the object goes.
         described: Parameters that describe the object.
         conditions: `IfMatch` or `IfNoneMatch`, sent with the completion.
-        kept: Remembers the upload; it is open, and closed in the end.
+        kept: Remembers the upload; it is open, and the caller's to close.
         fingerprint: See `fingerprint_of`.
         size: Bytes of the object.
 
@@ -74,29 +74,24 @@ class ResumedUpload(MultipartUpload):
         self._present: dict[int, UploadedPart] = {}
 
     async def __aenter__(self) -> Self:
-        try:
-            known = await run_in_thread(self._kept.load)
-            if known is not None and known.fingerprint == self._fingerprint:
-                self._known = known
-                await self._take_up(known)
-            elif known is not None:
-                await self._drop(known)
-            if not self._upload_id and self.written is None:
-                await super().__aenter__()
-        except BaseException:
-            await shielded(partial(run_in_thread, self._kept.close))
-            raise
+        known = await run_in_thread(self._kept.load)
+        if known is not None and known.fingerprint == self._fingerprint:
+            self._known = known
+            await self._take_up(known)
+        elif known is not None:
+            await self._drop(known)
+        if not self._upload_id and self.written is None:
+            await super().__aenter__()
         return self
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        try:
-            if not self._ended and not self._is_worth_keeping(exc):
-                await self._abort()
-                self._ended = True
-        finally:
-            await shielded(partial(run_in_thread, self._kept.remove if self._ended else self._kept.close))
+        if not self._ended and not self._is_worth_keeping(exc):
+            await self._abort()
+            self._ended = True
+        if self._ended:
+            await shielded(partial(run_in_thread, self._kept.remove))
 
     async def take(self, number: int, buffer: BodyBuffer) -> None:
         """Make sure that the service has a filled buffer as part `number`."""

@@ -68,11 +68,9 @@ async def upload_file(
         elif source.size <= min(client.settings.multipart_threshold, MAX_PART_SIZE):
             written = await _put_file(client, source, address, described, conditions)
         else:
-            if kept is not None and await run_in_thread(kept.open):
-                return await _resume_parts(
-                    client, source, address, described, conditions, kept=kept, progress=progress or _ignore
-                )
-            return await _send_parts(client, source, address, described, conditions, progress=progress or _ignore)
+            return await _send_parts(
+                client, source, address, described, conditions, kept=kept, progress=progress or _ignore
+            )
     finally:
         try:
             if source.fd >= 0:
@@ -123,8 +121,17 @@ async def _send_parts(
     described: Mapping[str, Any],
     conditions: Mapping[str, Any],
     *,
+    kept: KeptUpload | None,
     progress: ProgressCallback,
 ) -> Written:
+    if kept is not None:
+        try:
+            if await run_in_thread(kept.open):
+                return await _resume_parts(
+                    client, source, address, described, conditions, kept=kept, progress=progress
+                )
+        finally:
+            await shielded(partial(run_in_thread, kept.close))
     part_size = part_size_for(source.size, client.settings.part_size)
     sent = 0
 
