@@ -16,7 +16,7 @@ from typing import Annotated, Any, NoReturn, Protocol, runtime_checkable
 
 import typer
 
-from quackcore_async.cli.commands import about, auth, configuration, copying, listing, removing, syncing
+from quackcore_async.cli.commands import about, auth, cleanup, configuration, copying, listing, removing, syncing
 from quackcore_async.cli.exits import EXIT_CODES, ExitCode
 from quackcore_async.cli.output import Outcome, Output
 from quackcore_async.cli.settings import SHARED_OPTIONS, Settings
@@ -130,7 +130,7 @@ def _make_app() -> typer.Typer:
         help="Copy, sync and look after files in storages: this machine, S3, and what the configuration names.",
         epilog=_EPILOG,
     )(_before_command)
-    for module in (copying, syncing, listing, removing, configuration, auth, about):
+    for module in (copying, syncing, listing, removing, cleanup, configuration, auth, about):
         module.add_to(made)
     return made
 

@@ -41,6 +41,7 @@ class CopyOptions:
         concurrency: Files under way at a time; None leaves that to the transfers.
         progress: Told how far things are; None where nobody looks.
         tell: Gets each outcome as it comes in.
+        resume: Go on with large files where an interrupted run has stopped.
     """
 
     overwrite: Overwrite
@@ -48,6 +49,7 @@ class CopyOptions:
     concurrency: int | None
     progress: Callable[[TransferProgress], None] | None
     tell: Callable[[TransferOutcome], None]
+    resume: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ async def copy_up(pieces: AsyncIterable[Piece], target: Target, options: CopyOpt
         concurrency=options.concurrency,
         overwrite=options.overwrite,
         dry_run=options.dry_run,
+        resume=options.resume,
         progress=options.progress,
     )
     await _hand_on(outcomes, options, to=target.place.label_of)
@@ -95,6 +98,7 @@ async def copy_down(
         concurrency=options.concurrency,
         overwrite=options.overwrite,
         dry_run=options.dry_run,
+        resume=options.resume,
         progress=options.progress,
     )
     await _hand_on(outcomes, options, of=source.label_of)

@@ -11,6 +11,7 @@ __all__ = [
     "Exclude",
     "Include",
     "Recursive",
+    "Resume",
     "SizeOnly",
     "SourceFolder",
     "Sources",
@@ -33,6 +34,14 @@ Recursive: TypeAlias = Annotated[
 ]
 DryRun: TypeAlias = Annotated[
     bool, typer.Option("--dry-run", "-n", help="Change nothing; say what would be done.", show_default=False)
+]
+Resume: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--resume/--no-resume",
+        help="Go on with large files where an interrupted run with --resume has stopped, and keep what this one "
+        "has done of them; files that are there already are skipped. `quack cleanup` removes what is left.",
+    ),
 ]
 Include: TypeAlias = Annotated[
     list[str] | None,

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from quackcore_async.protocols.signing import RequestSecrets, RequestSigner
     from quackcore_async.protocols.storage import ByteStream, ObjectStorageProtocol
     from quackcore_async.protocols.values import (
+        CleanupOutcome,
+        CleanupStatus,
         DownloadResult,
         ProgressCallback,
         RemoteFile,
@@ -31,6 +33,8 @@ else:
             "signing": ("RequestSecrets", "RequestSigner"),
             "storage": ("ByteStream", "ObjectStorageProtocol"),
             "values": (
+                "CleanupOutcome",
+                "CleanupStatus",
                 "DownloadResult",
                 "ProgressCallback",
                 "RemoteFile",
@@ -46,6 +50,8 @@ else:
 __all__ = [
     "AuthProviderProtocol",
     "ByteStream",
+    "CleanupOutcome",
+    "CleanupStatus",
     "ConfigProviderProtocol",
     "DownloadResult",
     "IntegrationProtocol",

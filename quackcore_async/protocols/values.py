@@ -11,6 +11,8 @@ from typing_extensions import TypedDict  # before Python 3.12 pydantic takes no 
 from quackcore_async.results import IntegrationResult
 
 __all__ = [
+    "CleanupOutcome",
+    "CleanupStatus",
     "DownloadResult",
     "ProgressCallback",
     "RemoteFile",
@@ -108,6 +110,8 @@ class StorageCapabilities:
         presign: `presign_url` works.
         server_side_copy: `copy_file` moves no bytes through this process.
         batch_delete: `delete_files` deletes many files with few requests; see `S3Storage.delete_files`.
+        cleanup: `cleanup` finds and removes what interrupted transfers have left.
+        resume: `resume=True` of a transfer goes on with what an interrupted one has left of a large file.
         max_name_bytes: Longest path in UTF-8 bytes; None is unlimited.
     """
 
@@ -119,7 +123,38 @@ class StorageCapabilities:
     presign: bool = False
     server_side_copy: bool = False
     batch_delete: bool = False
+    cleanup: bool = False
+    resume: bool = False
     max_name_bytes: int | None = None
+
+
+CleanupStatus = Literal["removed", "would_remove", "in_use", "failed"]
+"""What became of something unfinished: removed, to be removed, left because somebody is at it, or it failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class CleanupOutcome:
+    """Something that an interrupted transfer has left, and what became of it.
+
+    Attributes:
+        kind: `upload` for a multipart upload, `file` for an unfinished file.
+        path: Name that it has, or that the finished file would have had.
+        url: The same as a full address.
+        status: What became of it.
+        modified: When anybody was last at it.
+        size: Bytes that it takes; None where nobody knows.
+        upload_id: The service's name of the upload; None for a file.
+        error: Why it could not be removed.
+    """
+
+    kind: Literal["upload", "file"]
+    path: str
+    url: str
+    status: CleanupStatus
+    modified: datetime | None = None
+    size: int | None = None
+    upload_id: str | None = None
+    error: str | None = None
 
 
 Verification = Literal["full", "length", "none"]

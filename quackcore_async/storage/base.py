@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from quackcore_async.concurrency import run_in_thread, shielded
 from quackcore_async.errors import ContractError, InvalidNameError, RemoteNotFoundError
 from quackcore_async.protocols import (
     ByteStream,
+    CleanupOutcome,
     DownloadResult,
     ObjectStorageProtocol,
     ProgressCallback,
@@ -72,6 +74,7 @@ class BaseStorageIntegration(BaseIntegrationService, StorageHooks, ObjectStorage
         overwrite: bool = True,
         options: UploadOptions | None = None,
         progress: ProgressCallback | None = None,
+        resume: bool = False,
     ) -> IntegrationResult[str]:
         """Upload a local file, whole or not at all.
 
@@ -81,12 +84,17 @@ class BaseStorageIntegration(BaseIntegrationService, StorageHooks, ObjectStorage
             overwrite: False fails with code `exists` when there is such a file.
             options: How it is written.
             progress: Called with the bytes done so far.
+            resume: Go on with what an earlier call with `resume=True` has sent of the same file to the same place,
+                before a failure, a cancellation or the death of its process, and keep what this one sends: the
+                service then holds the parts until the file is sent again or `cleanup` removes them. Parts of a
+                file that changed are never mixed. A storage without the capability `resume`, and a small file,
+                begin anew and leave nothing; so does everything by default.
 
         Returns:
             The full identifier of the remote file.
         """
         path = await self._upload_or_raise(
-            file_path, remote_path, overwrite=overwrite, options=options, progress=progress
+            file_path, remote_path, overwrite=overwrite, options=options, progress=progress, resume=resume
         )
         return self._done("uploaded", path)
 
@@ -98,11 +106,13 @@ class BaseStorageIntegration(BaseIntegrationService, StorageHooks, ObjectStorage
         overwrite: bool,
         options: UploadOptions | None,
         progress: ProgressCallback | None,
+        resume: bool = False,
     ) -> str:
         source = SourceFile(file_path)
         path = self._target_path(remote_path or "", source.name)
         try:
-            await self._put_file(source, self._write(path, options, progress, overwrite=overwrite))
+            write = self._write(path, options, progress, overwrite=overwrite, resume=resume)
+            await self._put_file(source, write)
         finally:
             source.close()
         return path
@@ -115,6 +125,7 @@ class BaseStorageIntegration(BaseIntegrationService, StorageHooks, ObjectStorage
         *,
         overwrite: bool = True,
         progress: ProgressCallback | None = None,
+        resume: bool = False,
     ) -> DownloadResult:
         """Download a file, whole and checked or not at all: a file that was there stays untouched on any failure.
 
@@ -124,11 +135,18 @@ class BaseStorageIntegration(BaseIntegrationService, StorageHooks, ObjectStorage
                 separator gets the base name behind it. None is the base name in the working directory.
             overwrite: False fails with code `exists` when there is such a local file.
             progress: Called with the bytes done so far.
+            resume: Go on with what an earlier call with `resume=True` to the same local path has left, after a
+                failure, a cancellation or the death of its process, and leave what is complete of this one: a
+                hidden file beside the target. Nothing of another version of the remote file is used. A storage
+                without the capability `resume`, and a small file, begin anew and leave nothing; so does everything
+                by default.
 
         Returns:
             The local path, and in `verified` how far the bytes were checked.
         """
-        target = await self._download_or_raise(remote_id, local_path, overwrite=overwrite, progress=progress)
+        target = await self._download_or_raise(
+            remote_id, local_path, overwrite=overwrite, progress=progress, resume=resume
+        )
         return DownloadResult.success_result(target.path, f"downloaded to {target.path}", target.verified)
 
     async def _download_or_raise(
@@ -138,10 +156,13 @@ class BaseStorageIntegration(BaseIntegrationService, StorageHooks, ObjectStorage
         *,
         overwrite: bool,
         progress: ProgressCallback | None,
+        resume: bool = False,
         exact: bool = False,
     ) -> DownloadTarget:
         path = self._file_path(remote_id)
-        target = DownloadTarget(local_path or None, base_name(path), overwrite=overwrite, exact=exact)
+        target = DownloadTarget(
+            local_path or None, base_name(path), overwrite=overwrite, resume=resume, exact=exact
+        )
         try:
             await self._fetch(path, target, _Progress(progress))
         finally:
@@ -348,6 +369,35 @@ class BaseStorageIntegration(BaseIntegrationService, StorageHooks, ObjectStorage
         await self._put_stream(chunks, self._write(path, options, None, overwrite=overwrite))
         return self._done("wrote", path)
 
+    @operation(IntegrationResult[Sequence[CleanupOutcome]])
+    async def cleanup(
+        self,
+        remote_path: str | None = None,
+        *,
+        older_than: float | timedelta = timedelta(hours=24),
+        dry_run: bool = False,
+    ) -> IntegrationResult[Sequence[CleanupOutcome]]:
+        """Remove what interrupted transfers have left: unfinished files, and parts of uploads that cost money.
+
+        What a process of this machine is at is locked and left alone. What another machine is at shows only by its
+        age, which counts from the last sign of life: let `older_than` be longer than any transfer stands still.
+
+        Args:
+            remote_path: The folder; None is all of the storage.
+            older_than: Seconds, or a time span, for which nobody may have been at it.
+            dry_run: Change nothing; say what would be removed.
+
+        Returns:
+            An outcome for each that is old enough, also for those that could not be removed. A storage without the
+            capability `cleanup` fails with kind `unsupported`.
+        """
+        span = older_than if isinstance(older_than, timedelta) else timedelta(seconds=older_than)
+        if span < timedelta(0):
+            raise InvalidNameError(f"older_than is {older_than}: it is at least 0", code="bad_argument")
+        before = datetime.now(UTC) - span
+        outcomes = await self._cleanup(self._folder_path(remote_path), before, dry_run=dry_run)
+        return IntegrationResult.success_result(outcomes, f"found {len(outcomes)} unfinished")
+
     @operation(IntegrationResult[str])
     async def presign_url(
         self, remote: str, *, method: str = "GET", expires_in: float = 3600.0
@@ -385,9 +435,15 @@ class BaseStorageIntegration(BaseIntegrationService, StorageHooks, ObjectStorage
         return source_path, target_path
 
     def _write(
-        self, path: str, options: UploadOptions | None, progress: ProgressCallback | None, *, overwrite: bool
+        self,
+        path: str,
+        options: UploadOptions | None,
+        progress: ProgressCallback | None,
+        *,
+        overwrite: bool,
+        resume: bool = False,
     ) -> Write:
-        return Write(path, overwrite, options or _DEFAULTS, _Progress(progress))
+        return Write(path, overwrite, options or _DEFAULTS, _Progress(progress), resume)
 
     def _done(self, deed: str, path: str) -> IntegrationResult[str]:
         url = self._url_of(path)

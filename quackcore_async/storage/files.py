@@ -2,8 +2,9 @@
 
 import os
 import stat
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Final, cast
 
 from quackcore_async.errors import ConflictError, IntegrityError, InvalidNameError, LifecycleError
@@ -11,6 +12,7 @@ from quackcore_async.protocols import RemoteFile, Verification, nanoseconds_of
 from quackcore_async.storage.folders import Folder, Spot, blaming
 from quackcore_async.storage.names import check_component, is_encodable
 from quackcore_async.storage.partial import PartialFile
+from quackcore_async.storage.resumable import Range, ResumablePart, resumable_name, version_of
 from quackcore_async.storage.steps import CHUNK_BYTES
 
 __all__ = ["DownloadTarget", "SourceFile", "local_path_of", "mtime_ns_of"]
@@ -162,12 +164,15 @@ class DownloadTarget:
         name: Base name of the remote file.
         overwrite: False fails when the file exists, now or at the end.
         exact: Take `local_path` as that of the file, and fail when a folder is there.
+        resume: Keep what is complete of a large file when the download fails or is cancelled, and go on with what
+            an earlier one has kept.
 
     Attributes:
         path: Path of the file, final once it is open.
         fd: Descriptor of the unfinished file, for `os.pwrite` at any offset; -1 while it is closed.
         verified: How far the bytes were checked, once it is committed.
         committed: Whether it took its place.
+        resumes: Whether it keeps what is complete.
     """
 
     def __init__(
@@ -177,9 +182,11 @@ class DownloadTarget:
         *,
         overwrite: bool = True,
         exact: bool = False,
+        resume: bool = False,
     ) -> None:
         self.path = "" if local_path is None else local_path_of(local_path)
         self.committed = False
+        self.resumes = resume
         self.verified: Verification = "none"
         self._name = name
         self._overwrite = overwrite
@@ -197,8 +204,13 @@ class DownloadTarget:
         """Descriptor of the unfinished file."""
         return -1 if self._partial is None else self._partial.fd
 
-    def open(self, file: RemoteFile) -> int:
+    def open(self, file: RemoteFile, *, in_ranges: bool = False) -> int:
         """Begin the unfinished file, once it is known what will be in it; return its descriptor.
+
+        Args:
+            file: What will be in it.
+            in_ranges: Whether the caller uses `done` and `record`: then it goes on with what was kept of the same
+                version of the file, and has its full length from the start.
 
         Raises:
             InvalidNameError: if the remote name cannot be a file here, or the target is no regular file.
@@ -207,8 +219,34 @@ class DownloadTarget:
         self._file = file
         with blaming("write", self.path):
             spot = self._settle()
-        self._partial = PartialFile(self.path, lambda: spot, overwrite=self._overwrite, mode=file.get("mode"))
+        version = version_of(file) if self.resumes and in_ranges else None
+        make = PartialFile if version is None else partial(ResumablePart, size=file["size"], version=version)
+        self._partial = make(self.path, lambda: spot, overwrite=self._overwrite, mode=file.get("mode"))
         return self._partial.open()
+
+    def is_begun(self) -> bool:
+        """Tell whether something may have been kept by an earlier download."""
+        if not self.resumes:
+            return False
+        path = self.path
+        if not path or self._is_given_as_folder or (not self._exact and os.path.isdir(path)):
+            path = os.path.join(path, check_component(self._name))
+        parent, name = os.path.split(os.path.abspath(path))
+        return os.path.lexists(os.path.join(parent, resumable_name(name)))
+
+    def done(self) -> Sequence[Range]:
+        """Return the ranges that are complete in the open file."""
+        return self._partial.done() if isinstance(self._partial, ResumablePart) else ()
+
+    def record(self, start: int, end: int) -> None:
+        """Write down that a range is complete; it waits for the disk."""
+        if isinstance(self._partial, ResumablePart):
+            self._partial.record(start, end)
+
+    def spoil(self) -> None:
+        """Keep nothing of the open file: it is not what it should be."""
+        if isinstance(self._partial, ResumablePart):
+            self._partial.spoil()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Write all of `data` behind what was written before."""
@@ -223,22 +261,24 @@ class DownloadTarget:
         Raises:
             IntegrityError: if it has not as many bytes as the remote file.
         """
-        partial, file = self._opened(), cast("RemoteFile", self._file)
+        unfinished, file = self._opened(), cast("RemoteFile", self._file)
+        if isinstance(unfinished, ResumablePart):
+            unfinished.seal()
         with blaming("write", self.path):
-            size = os.fstat(partial.fd).st_size
+            size = os.fstat(unfinished.fd).st_size
         if size != file["size"]:
             message = f"{self._name!r} came as {size} bytes of {file['size']}: download it again"
             raise IntegrityError(message, code="truncated", retryable=True)
-        partial.commit(mtime_ns=mtime_ns_of(file))
+        unfinished.commit(mtime_ns=mtime_ns_of(file))
         self.committed = True
         self.verified = verified
         self.discard()
 
     def discard(self) -> None:
-        """Remove what is not committed; idempotent."""
-        partial, self._partial = self._partial, None
-        if partial is not None:
-            partial.discard()
+        """Remove what is not committed, but for what a resumed download is to go on with; idempotent."""
+        unfinished, self._partial = self._partial, None
+        if unfinished is not None:
+            unfinished.discard()
 
     def _opened(self) -> PartialFile:
         if self._partial is None:
@@ -247,8 +287,7 @@ class DownloadTarget:
 
     def _settle(self) -> Spot:
         """Find out where the file goes: a folder gets the name behind it."""
-        into_folder = self.path.endswith((os.sep, os.altsep or os.sep))
-        if not self.path or into_folder:
+        if not self.path or self._is_given_as_folder:
             self.path = os.path.join(self.path, check_component(self._name))
             return self._spot()
         spot = self._spot()
@@ -257,6 +296,10 @@ class DownloadTarget:
         spot.folder.close()
         self.path = os.path.join(self.path, check_component(self._name))
         return self._spot()
+
+    @property
+    def _is_given_as_folder(self) -> bool:
+        return self.path.endswith((os.sep, os.altsep or os.sep))
 
     def _is_folder(self, spot: Spot) -> bool:
         if spot.found is None:

@@ -3,9 +3,10 @@
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from quackcore_async.errors import ErrorKind, StorageError
-from quackcore_async.protocols import RemoteFile, StorageCapabilities, UploadOptions
+from quackcore_async.protocols import CleanupOutcome, RemoteFile, StorageCapabilities, UploadOptions
 from quackcore_async.storage.files import DownloadTarget, SourceFile
 from quackcore_async.storage.names import check_name, shown
 from quackcore_async.storage.streams import Reader
@@ -25,12 +26,14 @@ class Write:
         overwrite: False fails with code `exists` when there is such a file.
         options: How it is written.
         progress: To be called with the bytes done so far; it drops what goes backwards.
+        resume: Whether an interrupted upload of the same file is gone on with, and this one kept when interrupted.
     """
 
     path: str
     overwrite: bool
     options: UploadOptions
     progress: Callable[[int], None]
+    resume: bool = False
 
 
 class StorageHooks(ABC):
@@ -116,6 +119,15 @@ class StorageHooks(ABC):
     @abstractmethod
     async def _make_folder(self, path: str) -> None:
         """Create a folder, whose path ends in `/`, and those above it; it may be there already."""
+
+    async def _cleanup(self, folder: str, before: datetime, *, dry_run: bool) -> list[CleanupOutcome]:
+        """Remove what is unfinished below a folder and nobody was at since `before`; to be overridden with it."""
+        del before, dry_run
+        raise StorageError(
+            f"{type(self).__name__} does not tell what is unfinished in {shown(folder or '/')}",
+            kind=ErrorKind.UNSUPPORTED,
+            code="capability",
+        )
 
     async def _presign(self, path: str, method: str, expires_in: float) -> str:
         """Make a presigned URL."""

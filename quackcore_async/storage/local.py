@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterator, Mapping
+from datetime import datetime
 from functools import partial
 from itertools import islice
 from typing import Any, ClassVar, Final
@@ -11,7 +12,7 @@ from pydantic import BaseModel, Field
 from quackcore_async.concurrency import run_in_thread, shielded
 from quackcore_async.config import BaseConfigProvider
 from quackcore_async.errors import ErrorKind, InvalidNameError, LifecycleError, MissingConfigError, StorageError
-from quackcore_async.protocols import RemoteFile, StorageCapabilities, nanoseconds_of
+from quackcore_async.protocols import CleanupOutcome, RemoteFile, StorageCapabilities, nanoseconds_of
 from quackcore_async.protocols.core import AuthProviderProtocol, ConfigProviderProtocol
 from quackcore_async.storage.base import BaseStorageIntegration
 from quackcore_async.storage.files import DownloadTarget, SourceFile, local_path_of
@@ -21,12 +22,13 @@ from quackcore_async.storage.names import check_component, shown
 from quackcore_async.storage.steps import CHUNK_BYTES, run_steps
 from quackcore_async.storage.streams import Reader, cut_range
 from quackcore_async.storage.tree import Tree
+from quackcore_async.storage.tree_cleanup import TreeCleanup
 
 __all__ = ["LocalConfig", "LocalConfigProvider", "LocalStorage"]
 
 _PAGE: Final = 1000  # files listed in one thread hop
 _CAPABILITIES: Final = StorageCapabilities(
-    folders=True, conditional_write=True, ordered_listing=True, modification_time=True
+    folders=True, conditional_write=True, ordered_listing=True, modification_time=True, cleanup=True
 )
 
 
@@ -84,7 +86,7 @@ class LocalStorage(BaseStorageIntegration):
 
     @property
     def capabilities(self) -> StorageCapabilities:
-        """Folders, conditional writes, ordered listings, modification times."""
+        """Folders, conditional writes, ordered listings, modification times, clean-up."""
         return _CAPABILITIES
 
     @property
@@ -168,6 +170,10 @@ class LocalStorage(BaseStorageIntegration):
 
     async def _make_folder(self, path: str) -> None:
         await run_in_thread(self._tree.make_folder, path)
+
+    async def _cleanup(self, folder: str, before: datetime, *, dry_run: bool) -> list[CleanupOutcome]:
+        cleanup = TreeCleanup(self._tree, before, dry_run=dry_run)
+        return await run_steps(cleanup.run(folder), _ignore)
 
     def _check_options(self, write: Write) -> None:
         if write.options.if_match is not None:

@@ -23,7 +23,7 @@ from quackcore_async.clients.objectstore import (
     upload_file,
     upload_stream,
 )
-from quackcore_async.clients.s3.attributes import MODE_KEY, MTIME_KEY, mode_of, mtime_of
+from quackcore_async.clients.s3.attributes import OWN_KEYS, mode_of, mtime_of
 from quackcore_async.clients.s3.objects import ListPage, ObjectInfo
 from quackcore_async.errors import InvalidNameError, LifecycleError, RemoteNotFoundError
 from quackcore_async.protocols import RemoteFile, UploadOptions
@@ -302,7 +302,7 @@ class ObjectStoreStorage(BaseStorageIntegration):
         optional = {
             "etag": info.etag,
             "content_type": info.content_type,
-            "metadata": {key: value for key, value in info.metadata.items() if key not in (MTIME_KEY, MODE_KEY)},
+            "metadata": {key: value for key, value in info.metadata.items() if key not in OWN_KEYS},
             "mtime": mtime_of(info.metadata),
             "mode": mode_of(info.metadata),
             "storage_class": info.storage_class,

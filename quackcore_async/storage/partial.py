@@ -9,6 +9,7 @@ from typing import Final, Self
 
 from quackcore_async.errors import ConflictError, InvalidNameError
 from quackcore_async.storage.folders import Folder, Spot, blaming
+from quackcore_async.storage.locks import try_lock
 from quackcore_async.storage.names import PARTIAL_SUFFIX
 
 __all__ = ["PartialFile", "already_exists", "check_target"]
@@ -59,11 +60,18 @@ class PartialFile:
         with blaming("write", self.path):
             self._folder, self._name, found = self._place()
             check_target(found, self.path, overwrite=self._overwrite)
-            temporary = f".{secrets.token_hex(8)}{PARTIAL_SUFFIX}"
-            first_mode = 0o666 if self._mode is None else 0o600
-            self.fd = self._folder.open_file(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, first_mode)
-            self._temporary = temporary
+            self._begin(self._folder)
         return self.fd
+
+    def _begin(self, folder: Folder) -> None:
+        temporary = f".{secrets.token_hex(8)}{PARTIAL_SUFFIX}"
+        self.fd = folder.open_file(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, self._first_mode)
+        self._temporary = temporary
+        try_lock(self.fd)  # who cleans up sees that it is in use
+
+    @property
+    def _first_mode(self) -> int:
+        return 0o666 if self._mode is None else 0o600
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Write all of `data` behind what was written before."""
@@ -95,13 +103,17 @@ class PartialFile:
 
     def discard(self) -> None:
         """Remove it, unless it took the target's place, and close everything; idempotent."""
-        self._close()
         folder, self._folder = self._folder, None
         temporary, self._temporary = self._temporary, ""
-        if folder is not None:
-            with folder, suppress(FileNotFoundError):
-                if temporary:
-                    folder.unlink(temporary)
+        if os.name == "nt":  # no open file can be removed there; elsewhere its lock holds until it is gone
+            self._close()
+        try:
+            if folder is not None:
+                with folder, suppress(FileNotFoundError):
+                    if temporary:
+                        folder.unlink(temporary)
+        finally:
+            self._close()
 
     def __enter__(self) -> Self:
         try:
@@ -120,7 +132,8 @@ class PartialFile:
         if mtime_ns is not None:
             folder.utime(self._temporary, mtime_ns)
         os.fsync(self.fd)
-        self._close()
+        if os.name == "nt":  # no open file can be renamed there; elsewhere its lock holds until it has its name
+            self._close()
 
     def _close(self) -> None:
         fd, self.fd = self.fd, -1

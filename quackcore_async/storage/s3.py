@@ -1,6 +1,7 @@
 """`S3Storage`: files in a bucket of S3 or of a service that speaks its language."""
 
 from collections.abc import AsyncIterable, Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from quackcore_async.clients.s3 import (
@@ -19,9 +20,9 @@ from quackcore_async.clients.s3 import (
     upload_file,
     upload_stream,
 )
-from quackcore_async.clients.s3.attributes import MODE_KEY, MTIME_KEY, mode_of, mtime_of
+from quackcore_async.clients.s3.attributes import OWN_KEYS, mode_of, mtime_of
 from quackcore_async.errors import LifecycleError, QuackError
-from quackcore_async.protocols import RemoteFile, StorageCapabilities
+from quackcore_async.protocols import CleanupOutcome, RemoteFile, StorageCapabilities
 from quackcore_async.protocols.core import AuthProviderProtocol, ConfigProviderProtocol
 from quackcore_async.results import IntegrationResult
 from quackcore_async.retry import RetryPolicy
@@ -30,9 +31,11 @@ from quackcore_async.storage.base import BaseStorageIntegration
 from quackcore_async.storage.files import DownloadTarget, SourceFile
 from quackcore_async.storage.hooks import Pages, Write
 from quackcore_async.storage.names import base_name, folder_entry
+from quackcore_async.storage.s3_cleanup import UploadCleanup
 from quackcore_async.storage.s3_config import S3Config, S3ConfigProvider
 from quackcore_async.storage.s3_login import with_login
 from quackcore_async.storage.streams import Reader
+from quackcore_async.storage.upload_journal import UploadJournal
 
 if TYPE_CHECKING:
     from quackcore_async.clients.objectstore import ObjectStream as SmallStream
@@ -104,6 +107,8 @@ class S3Storage(BaseStorageIntegration):
             presign=True,
             server_side_copy=True,
             batch_delete=True,
+            cleanup=True,
+            resume=True,
             max_name_bytes=MAX_KEY_BYTES - (len(self._prefix.encode()) if self._opened is not None else 0),
         )
 
@@ -213,7 +218,12 @@ class S3Storage(BaseStorageIntegration):
             overwrite=write.overwrite,
             options=write.options,
             progress=write.progress,
+            kept=self._journal_of(source, write) if write.resume else None,
         )
+
+    def _journal_of(self, source: SourceFile, write: Write) -> UploadJournal:
+        address = self._address(write.path)
+        return UploadJournal((self._client.destination.address, address.bucket, address.key), source.path)
 
     async def _put_bytes(self, data: bytes, write: Write) -> None:
         if self._small is not None and await self._small.put_bytes(data, self._address(write.path), write):
@@ -235,12 +245,14 @@ class S3Storage(BaseStorageIntegration):
     async def _fetch(self, path: str, target: DownloadTarget, progress: Callable[[int], None]) -> None:
         def begin(info: ObjectInfo) -> int:
             target.discard()
-            return target.open(_describe(path, self._url_of(path), info))
+            file = _describe(path, self._url_of(path), info)
+            return target.open(file, in_ranges=info.size > self._client.settings.part_size)
 
         address = self._address(path)
         if self._small is not None and await self._small.fetch(address, begin, target, progress):
             return
-        await download(self._client, address, begin, target.commit, progress=progress)
+        kept = target if target.resumes else None
+        await download(self._client, address, begin, target.commit, progress=progress, kept=kept)
 
     async def _open(self, path: str, start: int | None, end: int | None) -> Reader:
         small = None if self._small is None else await self._small.open(self._address(path), start, end)
@@ -288,6 +300,16 @@ class S3Storage(BaseStorageIntegration):
         address = self._address(path)
         await self._client.put(address, b"", {"ContentType": "application/x-directory"})
 
+    async def _cleanup(self, folder: str, before: datetime, *, dry_run: bool) -> list[CleanupOutcome]:
+        cleanup = UploadCleanup(self._client, before, dry_run=dry_run)
+        place = self._address(folder)
+
+        def name(key: str) -> tuple[str, str]:
+            path = folder + key.removeprefix(place.key)
+            return path, self._url_of(path)
+
+        return await cleanup.run(place, name)
+
     async def _presign(self, path: str, method: str, expires_in: float) -> str:
         return await self._client.presign(self._address(path), method=method, expires_in=expires_in)
 
@@ -312,7 +334,7 @@ def _describe(path: str, url: str, info: ObjectInfo) -> RemoteFile:
 def _add_details(file: RemoteFile, info: ObjectInfo) -> None:
     details = {
         "content_type": info.content_type,
-        "metadata": {key: value for key, value in info.metadata.items() if key not in (MTIME_KEY, MODE_KEY)},
+        "metadata": {key: value for key, value in info.metadata.items() if key not in OWN_KEYS},
         "mtime": mtime_of(info.metadata),
         "mode": mode_of(info.metadata),
         "checksums": info.checksums,

@@ -41,6 +41,7 @@ async def upload_many(
     on_error: OnError = "collect",
     overwrite: Overwrite = True,
     dry_run: bool = False,
+    resume: bool = False,
     progress: OnProgress | None = None,
 ) -> IntegrationResult[BulkReport]:
     """Upload many local files at once; one that fails, fails alone.
@@ -58,6 +59,9 @@ async def upload_many(
         overwrite: Whether an existing file is replaced: always, never (it is skipped), or `if_changed`, judged as
             `sync` does.
         dry_run: Change nothing; report what would be done.
+        resume: Let a large file go on where an interrupted transfer has stopped, and keep what is sent or received
+            of it when this one is interrupted, as `upload_file` and `download_file` of a storage with the
+            capability `resume` do; by default nothing unfinished is kept.
         progress: Called with `TransferProgress` events; may be a coroutine function.
 
     Returns:
@@ -66,7 +70,7 @@ async def upload_many(
     """
     return await _run_many(
         "upload_many",
-        lambda: Uploads(gateway(storage), overwrite=overwrite, dry_run=dry_run),
+        lambda: Uploads(gateway(storage, resume=resume), overwrite=overwrite, dry_run=dry_run),
         items,
         concurrency=concurrency,
         on_error=on_error,
@@ -84,6 +88,7 @@ async def download_many(
     on_error: OnError = "collect",
     overwrite: Overwrite = True,
     dry_run: bool = False,
+    resume: bool = False,
     progress: OnProgress | None = None,
 ) -> IntegrationResult[BulkReport]:
     """Download many files at once; one that fails, fails alone.
@@ -101,6 +106,7 @@ async def download_many(
         on_error: As in `upload_many`.
         overwrite: Whether an existing local file is replaced, as in `upload_many`.
         dry_run: Change nothing; report what would be done.
+        resume: As in `upload_many`.
         progress: As in `upload_many`.
 
     Returns:
@@ -108,7 +114,7 @@ async def download_many(
     """
     return await _run_many(
         "download_many",
-        lambda: Downloads(gateway(storage), target or Path(), overwrite=overwrite, dry_run=dry_run),
+        lambda: Downloads(gateway(storage, resume=resume), target or Path(), overwrite=overwrite, dry_run=dry_run),
         items,
         concurrency=concurrency,
         on_error=on_error,
@@ -158,6 +164,7 @@ def stream_upload_many(
     on_error: OnError = "collect",
     overwrite: Overwrite = True,
     dry_run: bool = False,
+    resume: bool = False,
     progress: OnProgress | None = None,
 ) -> AsyncIterator[TransferOutcome]:
     """Upload files without end, and yield their outcomes as they come in, in flat memory.
@@ -178,13 +185,16 @@ def stream_upload_many(
         on_error: `fail_fast` ends the stream after a failure, and after the outcomes of what was under way.
         overwrite: As in `upload_many`.
         dry_run: Change nothing; yield what would be done.
+        resume: As in `upload_many`.
         progress: As in `upload_many`.
 
     Raises:
         QuackError: if `storage` is no storage.
         Exception: what `items` raises, after the outcomes of what had been started.
     """
-    verb = Uploads(gateway(storage), overwrite=overwrite, dry_run=dry_run, remember=REMEMBERED_TARGETS)
+    verb = Uploads(
+        gateway(storage, resume=resume), overwrite=overwrite, dry_run=dry_run, remember=REMEMBERED_TARGETS
+    )
     return _OutcomeStream(
         "stream_upload_many", verb, items, concurrency=concurrency, on_error=on_error, progress=progress
     )
@@ -199,6 +209,7 @@ def stream_download_many(
     on_error: OnError = "collect",
     overwrite: Overwrite = True,
     dry_run: bool = False,
+    resume: bool = False,
     progress: OnProgress | None = None,
 ) -> AsyncIterator[TransferOutcome]:
     """Download files without end, and yield their outcomes as they come in; see `stream_upload_many`.
@@ -206,7 +217,11 @@ def stream_download_many(
     Args and what is raised are those of `download_many` and `stream_upload_many`.
     """
     verb = Downloads(
-        gateway(storage), target or Path(), overwrite=overwrite, dry_run=dry_run, remember=REMEMBERED_TARGETS
+        gateway(storage, resume=resume),
+        target or Path(),
+        overwrite=overwrite,
+        dry_run=dry_run,
+        remember=REMEMBERED_TARGETS,
     )
     return _OutcomeStream(
         "stream_download_many", verb, items, concurrency=concurrency, on_error=on_error, progress=progress

@@ -46,7 +46,14 @@ class StorageGateway:
 
     Args:
         storage: The storage.
+
+    Attributes:
+        storage: The storage.
+        name: What it is called.
+        resumes: Whether large files go on where an interrupted transfer has stopped, as far as the storage can.
     """
+
+    resumes: bool = False
 
     def __init__(self, storage: ObjectStorageProtocol) -> None:
         self.storage: StorageIntegrationProtocol = storage
@@ -66,14 +73,16 @@ class StorageGateway:
     ) -> None:
         """Upload a local file."""
         storage = self._direct["upload_file"]
+        more = self._resumption("upload_file")
         if storage is not None:
             upload = storage._upload_or_raise  # noqa: SLF001 - see `_base_of`
-            work = upload(source, remote, overwrite=overwrite, options=options, progress=on_bytes)
+            work = upload(source, remote, overwrite=overwrite, options=options, progress=on_bytes, **more)
             await _raising(storage, "upload_file", work)
             return
-        method = self._storage.upload_file
+        method: Any = self._storage.upload_file
         _content(
-            await method(source, remote, overwrite=overwrite, options=options, progress=on_bytes), "upload_file"
+            await method(source, remote, overwrite=overwrite, options=options, progress=on_bytes, **more),
+            "upload_file",
         )
 
     async def download(
@@ -98,14 +107,22 @@ class StorageGateway:
         """
         del size  # the storage itself checks the length
         storage = self._direct["download_file"]
+        more = self._resumption("download_file")
         if storage is not None:
             download = storage._download_or_raise  # noqa: SLF001 - see `_base_of`
-            work = download(remote, path, overwrite=overwrite, progress=on_bytes, exact=exact)
+            work = download(remote, path, overwrite=overwrite, progress=on_bytes, exact=exact, **more)
             target = await _raising(storage, "download_file", work)
             return target.verified
-        result = await self._storage.download_file(remote, path, overwrite=overwrite, progress=on_bytes)
+        method: Any = self._storage.download_file
+        result = await method(remote, path, overwrite=overwrite, progress=on_bytes, **more)
         _content(result, "download_file")
         return result.verified if isinstance(result, DownloadResult) else "none"
+
+    def _resumption(self, method: str) -> dict[str, bool]:
+        """Return the argument for it, which the protocol does not have, where the storage takes it."""
+        storage = self.storage
+        replaced = isinstance(storage, BaseStorageIntegration) and not _is_of_base(storage, method)
+        return {"resume": True} if self.resumes and self.capabilities.resume and not replaced else {}
 
     async def stat(self, remote: str) -> Mapping[str, Any] | None:
         """Look a file up; None when it is not there."""
@@ -279,14 +296,16 @@ class _PlainGateway(StorageGateway):
         )
 
 
-def gateway(storage: object) -> StorageGateway:
+def gateway(storage: object, *, resume: bool = False) -> StorageGateway:
     """Return the gateway to a storage.
 
     Raises:
         ContractError: if it is no storage.
     """
     if isinstance(storage, ObjectStorageProtocol):
-        return StorageGateway(storage)
+        made = StorageGateway(storage)
+        made.resumes = resume
+        return made
     if isinstance(storage, StorageIntegrationProtocol):
         return _PlainGateway(storage)
     raise ContractError(f"{storage!r} is no storage: it lacks methods of StorageIntegrationProtocol")

@@ -52,6 +52,7 @@ async def sync(
     exclude: Iterable[str] = (),
     concurrency: int | None = None,
     on_error: OnError = "collect",
+    resume: bool = False,
     progress: OnProgress | None = None,
     on_outcome: OnOutcome | None = None,
 ) -> IntegrationResult[BulkReport]:
@@ -81,6 +82,8 @@ async def sync(
         exclude: Patterns of which a file may match none; they go before `include`.
         concurrency: Files under way at a time; None is 32.
         on_error: `collect` goes on after a failure, `fail_fast` gives up the rest.
+        resume: Let a large file go on where an interrupted transfer has stopped, as in `upload_many`. Files that
+            are there already are not transferred again in any case.
         progress: Called with `TransferProgress` events; may be a coroutine function.
         on_outcome: Called with the outcome of each file, those that were skipped included.
 
@@ -91,6 +94,8 @@ async def sync(
     try:
         sides = side_of(source), side_of(target)
         check_apart(*sides, delete=delete)
+        for side in sides:
+            side.storage.resumes = resume
         reporter = ProgressReporter(progress)
         job = _Sync(
             sides,

@@ -99,6 +99,8 @@ class ScriptedS3:
         self.requests: list[Request] = []
         self.objects: dict[str, tuple[bytes, dict[str, str], str]] = {}
         self.uploads: dict[str, dict[int, bytes]] = {}
+        self.described: dict[str, tuple[str, dict[str, str]]] = {}
+        """Key of each upload, and the headers that began it."""
         self.script: Script = lambda _request: None
         self.stopped = threading.Event()
         self._lock = threading.Lock()
@@ -230,8 +232,9 @@ class ScriptedS3:
         return Answer(206, headers, body[first : last + 1])
 
     def _do_CreateMultipartUpload(self, request: Request) -> Answer:
-        upload_id = f"upload{len(self.uploads) + 1}"
+        upload_id = f"upload{len(self.described) + 1}"
         self.uploads[upload_id] = {}
+        self.described[upload_id] = request.key, request.headers
         body = f"<InitiateMultipartUploadResult><UploadId>{upload_id}</UploadId></InitiateMultipartUploadResult>"
         return Answer(headers=XML, body=body.encode())
 
@@ -250,7 +253,12 @@ class ScriptedS3:
             return refusal
         digests = b"".join(hashlib.md5(parts[number]).digest() for number in sorted(parts))
         etag = f'"{hashlib.md5(digests).hexdigest()}-{len(parts)}"'
-        self.put(request.key, b"".join(parts[number] for number in sorted(parts)), etag)
+        self.put(
+            request.key,
+            b"".join(parts[number] for number in sorted(parts)),
+            etag,
+            self.described[request.query["uploadId"]][1],
+        )
         del self.uploads[request.query["uploadId"]]
         body = f"<CompleteMultipartUploadResult><ETag>{etag}</ETag></CompleteMultipartUploadResult>"
         return Answer(headers=XML, body=body.encode())
@@ -270,9 +278,39 @@ class ScriptedS3:
         )
         return Answer(headers=XML, body=f"<ListPartsResult>{rows}</ListPartsResult>".encode())
 
+    def _do_ListObjectsV2(self, request: Request) -> Answer:
+        prefix = request.query.get("prefix", "")
+        rows = "".join(
+            f"<Contents><Key>{key}</Key><Size>{len(body)}</Size><ETag>{etag}</ETag></Contents>"
+            for key, (body, _, etag) in sorted(self.objects.items())
+            if key.startswith(prefix)
+        )
+        return Answer(headers=XML, body=f"<ListBucketResult>{rows}</ListBucketResult>".encode())
+
+    def _do_ListMultipartUploads(self, request: Request) -> Answer:
+        rows = "".join(
+            f"<Upload><Key>{self.described[name][0]}</Key><UploadId>{name}</UploadId>"
+            f"<Initiated>2020-01-01T00:00:00.000Z</Initiated></Upload>"
+            for name in self.uploads
+            if self.described[name][0].startswith(request.query.get("prefix", ""))
+        )
+        return Answer(
+            headers=XML, body=f"<ListMultipartUploadsResult>{rows}</ListMultipartUploadsResult>".encode()
+        )
+
     def _do_DeleteObject(self, request: Request) -> Answer:
+        expected = request.headers.get("if-match")
+        if expected is not None and request.key not in self.objects:
+            return error_answer(404, "NoSuchKey")
+        if expected is not None and expected != self.objects[request.key][2]:
+            return error_answer(412, "PreconditionFailed")
         self.objects.pop(request.key, None)
         return Answer(204)
+
+    def _do_DeleteObjects(self, request: Request) -> Answer:
+        for key in re.findall(rb"<Key>(.*?)</Key>", request.body):
+            self.objects.pop(key.decode(), None)
+        return Answer(headers=XML, body=b"<DeleteResult></DeleteResult>")
 
 
 def _requests(reader) -> Iterator[Request]:

@@ -1,14 +1,17 @@
 """`quack cp`: files to files, folders to folders, and streams to either."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from quackcore_async.cli.command import command
 from quackcore_async.cli.locations import parse_location
-from quackcore_async.cli.options import Concurrency, DryRun, Exclude, Include, Recursive, Sources, Target
+from quackcore_async.cli.options import Concurrency, DryRun, Exclude, Include, Recursive, Resume, Sources, Target
 from quackcore_async.cli.output import Outcome, Output
 from quackcore_async.cli.usage import UsageFault
+
+if TYPE_CHECKING:
+    from quackcore_async.transfer.items import Overwrite
 
 __all__ = ["add_to"]
 
@@ -47,6 +50,7 @@ async def _cp(
     ] = False,
     include: Include = None,
     exclude: Exclude = None,
+    resume: Resume = False,
     dry_run: DryRun = False,
     concurrency: Concurrency = None,
 ) -> Outcome:
@@ -64,7 +68,8 @@ async def _cp(
         return await copy_stream(out, froms[0], to, overwrite=overwrite)
     tally = Tally(out, dry_run=dry_run)
     with progress_bar(out, "copy") as progress:
-        options = CopyOptions("if_changed" if if_changed else overwrite, dry_run, concurrency, progress, tally.add)
+        replaces: Overwrite = "if_changed" if if_changed or (resume and overwrite) else overwrite
+        options = CopyOptions(replaces, dry_run, concurrency, progress, tally.add, resume)
         failure = await copy_files(
             froms, to, options, recursive=recursive, patterns=(include or [], exclude or []), warn=tally.warn
         )

@@ -1,6 +1,5 @@
 """`quack rm` and `quack mkdir`: folders and files that go, and folders that come."""
 
-import sys
 from typing import Annotated
 
 import typer
@@ -83,14 +82,9 @@ async def _is_confirmed(locations: list[str], *, recursive: bool) -> bool:
     Raises:
         UsageFault: if there is none.
     """
-    from quackcore_async.concurrency import run_in_thread
+    from quackcore_async.cli.asking import is_confirmed
 
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageFault("there is no terminal to ask on: add --yes to delete, or --dry-run to see what would go")
     shown = ", ".join(printable(location) for location in locations[:_SHOWN])
     more = f" and {len(locations) - _SHOWN} more" if len(locations) > _SHOWN else ""
     depth = ", with all that is in them" if recursive else ""
-    sys.stderr.write(f"Delete {shown}{more}{depth}? [y/N] ")
-    sys.stderr.flush()
-    answer = await run_in_thread(sys.stdin.readline, abandon_on_cancel=True)
-    return answer.strip().lower() in {"y", "yes"}
+    return await is_confirmed(f"Delete {shown}{more}{depth}", what="delete")

@@ -13,6 +13,7 @@ from quackcore_async.cli.options import (
     DryRun,
     Exclude,
     Include,
+    Resume,
     SizeOnly,
     SourceFolder,
     TargetFolder,
@@ -59,6 +60,7 @@ async def _sync(
     exclude: Exclude = None,
     checksum: Checksum = False,
     size_only: SizeOnly = False,
+    resume: Resume = False,
     dry_run: DryRun = False,
     concurrency: Concurrency = None,
 ) -> Outcome:
@@ -80,6 +82,7 @@ async def _sync(
                 include=include or (),
                 exclude=exclude or (),
                 concurrency=concurrency,
+                resume=resume,
                 progress=progress,
                 on_outcome=lambda outcome: show_item(out, outcome),
             )

@@ -9,6 +9,8 @@ from quackcore_async.protocols import UploadOptions, nanoseconds_of
 __all__ = [
     "MODE_KEY",
     "MTIME_KEY",
+    "OWN_KEYS",
+    "WRITE_KEY",
     "guess_content_type",
     "mode_of",
     "mtime_of",
@@ -21,6 +23,12 @@ MTIME_KEY: Final = "mtime"
 
 MODE_KEY: Final = "mode"
 """Metadata key of the source's permission bits: octal text."""
+
+WRITE_KEY: Final = "quack-write"
+"""Metadata key of a random name that one write has, to know it again when its answer was lost."""
+
+OWN_KEYS: Final = frozenset({MTIME_KEY, MODE_KEY, WRITE_KEY})
+"""Metadata keys that are not the caller's."""
 
 _DEFAULT_TYPE: Final = "application/octet-stream"
 _COMPRESSED_TYPES: Final = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}

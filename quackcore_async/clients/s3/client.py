@@ -7,6 +7,7 @@ from typing import Any, Final, Self
 from quackcore_async.clients.s3.bandwidth import BandwidthLimit
 from quackcore_async.clients.s3.buffers import BodyBuffer, BufferPool
 from quackcore_async.clients.s3.conditional import ConditionalWrite, Written
+from quackcore_async.clients.s3.deleted import delete_object
 from quackcore_async.clients.s3.destination import Destination
 from quackcore_async.clients.s3.failures import classify
 from quackcore_async.clients.s3.names import S3Address
@@ -257,7 +258,8 @@ class S3Client:
             parameters = {**_place(address), "UploadId": upload_id, "PartNumberMarker": marker}
             page = await self.requester.send("list_parts", f"list the parts of {address}", _present(parameters))
             found += [
-                UploadedPart(part["PartNumber"], part["ETag"], part["Size"]) for part in page.get("Parts", [])
+                UploadedPart(part["PartNumber"], part["ETag"], part["Size"], part.get("LastModified"))
+                for part in page.get("Parts", [])
             ]
             following = page.get("NextPartNumberMarker")
             if not page.get("IsTruncated") or following in (None, marker):
@@ -274,15 +276,17 @@ class S3Client:
                 f"list the uploads of {bucket}",
                 {"Bucket": bucket, "Prefix": prefix, **markers},
             )
-            before = len(found)
-            for upload in page.get("Uploads", []):
+            before, uploads = len(found), page.get("Uploads", [])
+            for upload in uploads:
                 entry = IncompleteUpload(upload["Key"], upload["UploadId"], upload.get("Initiated"))
                 found[entry.upload_id] = entry
             if not page.get("IsTruncated") or len(found) == before:
                 return list(found.values())
-            markers = _present(
-                {"KeyMarker": page.get("NextKeyMarker"), "UploadIdMarker": page.get("NextUploadIdMarker")}
-            )
+            if page.get("NextKeyMarker"):
+                markers = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page.get("NextUploadIdMarker")}
+            else:  # not every service says it
+                markers = {"KeyMarker": uploads[-1]["Key"], "UploadIdMarker": uploads[-1]["UploadId"]}
+            markers = _present(markers)
 
     async def list_page(
         self,
@@ -340,9 +344,12 @@ class S3Client:
             seen.add(token)
 
     async def delete(self, address: S3Address, *, if_match: str | None = None) -> None:
-        """Delete an object; one that is not there is a success, as S3 has it."""
-        parameters = _present({**_place(address), "IfMatch": if_match})
-        await self.requester.send("delete_object", f"delete {address}", parameters)
+        """Delete an object; one that is not there is a success, as S3 has it.
+
+        Raises:
+            ConflictError: with code `changed`, if it has another entity tag than `if_match`.
+        """
+        await delete_object(self.requester, address, if_match=if_match)
 
     async def delete_batch(self, bucket: str, keys: Sequence[str]) -> list[DeleteFailure]:
         """Delete up to 1000 objects with one request and return those that failed.
@@ -360,6 +367,7 @@ class S3Client:
             "delete_objects",
             f"delete {len(keys)} objects of {bucket}",
             {"Bucket": bucket, "Delete": {"Objects": [{"Key": key} for key in keys], "Quiet": True}},
+            writes=True,
         )
         return [
             DeleteFailure(entry.get("Key", ""), entry.get("Code", ""), entry.get("Message", ""))

@@ -1,22 +1,25 @@
 """Writes whose answer may be lost: what a retry finds is settled by looking at the object."""
 
-import email.utils
 import hashlib
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import anyio
 
+from quackcore_async.clients.s3.attributes import WRITE_KEY
 from quackcore_async.clients.s3.buffers import BodyBuffer
+from quackcore_async.clients.s3.evidence import Evidence, age_of
 from quackcore_async.clients.s3.names import S3Address
-from quackcore_async.clients.s3.objects import ObjectInfo, UploadedPart, object_info
+from quackcore_async.clients.s3.objects import UploadedPart, object_info
 from quackcore_async.clients.s3.requester import Requester
+from quackcore_async.concurrency import run_in_thread
 from quackcore_async.errors import ConflictError, ErrorKind, QuackError
 
-__all__ = ["ConditionalWrite", "Written", "multipart_etag"]
+__all__ = ["ConditionalWrite", "Written", "multipart_etag", "new_token"]
 
-_CLOCK_STEP: Final = 1.0  # seconds: HTTP dates know no fractions
 _SETTLED_BY_LOOKING: Final = frozenset({"precondition", "no_such_upload"})
 
 
@@ -33,26 +36,43 @@ class Written:
     version_id: str | None = None
 
 
+def new_token() -> str:
+    """Make what an object has under `WRITE_KEY` to be told from all others."""
+    return secrets.token_hex(8)
+
+
 class ConditionalWrite:
     """One write of an object, sent again when its answer is lost.
 
     The second try of a write that did happen meets its own work: 412 because the object exists, or no such
-    upload because it is complete. Then the object tells: when its entity tag and size are those of this write, the
-    write succeeded. A client of the caller's own may send a request twice without saying so: a first 412 is looked
-    into as well, and there the object must also be as young as this write.
+    upload because it is complete. Then, and when no answer comes at all, the object tells. A conditional write has
+    a random token in its metadata, and so has each upload in parts: the same content written by somebody else is
+    not taken for this write. Where there is no token, or the service keeps no metadata, the object must have the
+    content of this write and be no older than it.
+
+    A connection may send a request twice without saying so, too: a first 412 is looked into as well.
 
     Args:
         requester: Sends the requests.
         address: The object.
         conditions: `IfMatch` or `IfNoneMatch`.
+        token: What the upload in parts has been given; None for all else.
     """
 
-    def __init__(self, requester: Requester, address: S3Address, conditions: Mapping[str, Any] | None) -> None:
+    def __init__(
+        self,
+        requester: Requester,
+        address: S3Address,
+        conditions: Mapping[str, Any] | None,
+        *,
+        token: str | None = None,
+    ) -> None:
         self._requester = requester
         self._address = address
         self._conditions = dict(conditions or {})
         self._place = {"Bucket": address.bucket, "Key": address.key}
-        self._lost: QuackError | None = None
+        self._token = token
+        self._lost = False
         self._started = anyio.current_time()
 
     async def put(self, data: bytes | BodyBuffer, described: Mapping[str, Any]) -> Written:
@@ -61,12 +81,16 @@ class ConditionalWrite:
         body = data if isinstance(data, BodyBuffer) else None
         if not isinstance(data, BodyBuffer):
             parameters["Body"] = data
+        if self._conditions:
+            self._token = new_token()
+            parameters["Metadata"] = {**described.get("Metadata", {}), WRITE_KEY: self._token}
 
-        def is_ours(info: ObjectInfo) -> bool:
-            content = data.body if isinstance(data, BodyBuffer) else data
-            return info.size == len(content) and info.etag == _quoted(_md5(content).hexdigest())
+        def evidence() -> Evidence:
+            content = data.body if isinstance(data, BodyBuffer) else memoryview(data)
+            tag = _quoted(_md5(content).hexdigest())
+            return Evidence(len(content), tag, content, parameters.get("Metadata", {}), self._token)
 
-        return await self._write("put_object", f"write {self._address}", parameters, is_ours, body)
+        return await self._write("put_object", f"write {self._address}", parameters, evidence, body)
 
     async def complete(self, upload_id: str, parts: Sequence[UploadedPart]) -> Written:
         """Make the object of its parts."""
@@ -77,42 +101,75 @@ class ConditionalWrite:
             "UploadId": upload_id,
             "MultipartUpload": {"Parts": listed},
         }
-        etag = multipart_etag(parts)
-        size = sum(part.size for part in parts)
-
-        def is_ours(info: ObjectInfo) -> bool:
-            return info.size == size and info.etag == etag
-
         return await self._write(
-            "complete_multipart_upload", f"complete the upload to {self._address}", parameters, is_ours
+            "complete_multipart_upload",
+            f"complete the upload to {self._address}",
+            parameters,
+            partial(self._completed, parts),
         )
 
-    async def copy(self, source: S3Address, parameters: Mapping[str, Any]) -> Written:
-        """Write the object as a copy of another."""
+    async def find_completed(self, parts: Sequence[UploadedPart]) -> Written | None:
+        """Look for the object that was to be made of parts; None when it is not there.
 
-        def cannot_tell(_info: ObjectInfo) -> bool:
-            return False
+        Raises:
+            QuackError: if the service does not tell.
+        """
+        async with self._requester.slot():
+            return await self._find(partial(self._completed, parts))
+
+    async def find_token(self, size: int) -> Written | None:
+        """Look for the object that has the token of this write; None when it is not there.
+
+        Raises:
+            QuackError: if the service does not tell.
+        """
+        async with self._requester.slot():
+            return await self._find(lambda: Evidence(size, token=self._token))
+
+    def _completed(self, parts: Sequence[UploadedPart]) -> Evidence:
+        return Evidence(sum(part.size for part in parts), multipart_etag(parts), token=self._token)
+
+    async def copy(self, source: S3Address, parameters: Mapping[str, Any]) -> Written:
+        """Write the object as a copy of another, whose metadata it gets: so there is no token."""
+
+        def evidence() -> Evidence:
+            return Evidence(etag=parameters.get("CopySourceIfMatch"))  # unless it was made of parts
 
         return await self._write(
             "copy_object",
             f"copy {source} to {self._address}",
             {**self._place, **parameters, **self._conditions},
-            cannot_tell,
+            evidence,
         )
+
+    async def _find(self, evidence: Callable[[], Evidence], *, replayed: bool = False) -> Written | None:
+        try:
+            answer = await self._requester.call(
+                "head_object", f"look up {self._address}", {**self._place, "ChecksumMode": "ENABLED"}
+            )
+        except QuackError as error:
+            if error.kind is ErrorKind.NOT_FOUND:
+                return None
+            raise
+        info = object_info(self._address.key, answer)
+        age, spent = age_of(info, answer), anyio.current_time() - self._started
+        fits = await run_in_thread(lambda: evidence().fits(info, age=age, spent=spent, replayed=replayed))
+        return Written(info.etag, info.version_id) if fits else None
 
     async def _write(
         self,
         operation: str,
         action: str,
         parameters: dict[str, Any],
-        is_ours: Callable[[ObjectInfo], bool],
+        evidence: Callable[[], Evidence],
         body: BodyBuffer | None = None,
     ) -> Written:
         async def attempt() -> Written:
             try:
                 answer = await self._requester.attempt(operation, action, parameters, body=body, writes=True)
             except QuackError as error:
-                return await self._settle(error, is_ours)
+                self._lost = self._lost or error.indeterminate
+                raise
             etag = answer.get("ETag") or answer.get("CopyObjectResult", {}).get("ETag")
             return Written(etag, answer.get("VersionId"))
 
@@ -120,66 +177,37 @@ class ConditionalWrite:
             try:
                 return await self._requester.repeat(attempt, bulk=True)
             except QuackError as error:
-                if self._lost is None:
-                    raise
-                found = await self._look_if_possible() if error.indeterminate else None
-                if found is not None and is_ours(found):
-                    return Written(found.etag, found.version_id)
-                error.indeterminate = True
-                raise
+                found = await self._settled(error, evidence)
+                if found is not None:
+                    return found
+                refusal = self._refusal(error)
+                refusal.indeterminate = self._lost
+                raise refusal from error.__cause__
 
-    async def _look_if_possible(self) -> ObjectInfo | None:
+    async def _settled(self, error: QuackError, evidence: Callable[[], Evidence]) -> Written | None:
+        """Find out whether the write happened although it failed; None when it did not, or nobody tells."""
+        replayed = not self._lost
+        if replayed and (error.code not in _SETTLED_BY_LOOKING or not (self._conditions or self._token)):
+            return None
         try:
-            return await self._look()
+            return await self._find(evidence, replayed=replayed)
         except QuackError:
             return None  # what went wrong with the write itself says more
-
-    async def _settle(self, error: QuackError, is_ours: Callable[[ObjectInfo], bool]) -> Written:
-        met_itself = self._lost is not None and error.code in _SETTLED_BY_LOOKING
-        maybe_replayed = self._lost is None and error.code == "precondition" and bool(self._conditions)
-        if error.indeterminate:
-            self._lost = error
-        if met_itself or maybe_replayed:
-            found = await self._look(only_young=maybe_replayed)
-            if found is not None and is_ours(found):
-                return Written(found.etag, found.version_id)
-        refusal = self._refusal(error)
-        refusal.indeterminate = refusal.indeterminate or met_itself
-        raise refusal from error.__cause__
-
-    async def _look(self, *, only_young: bool = False) -> ObjectInfo | None:
-        try:
-            answer = await self._requester.attempt("head_object", f"look up {self._address}", self._place)
-        except QuackError as error:
-            if error.kind is ErrorKind.NOT_FOUND:
-                return None
-            raise
-        info = object_info(self._address.key, answer)
-        return None if only_young and not self._is_young(info, answer) else info
-
-    def _is_young(self, info: ObjectInfo, answer: Mapping[str, Any]) -> bool:
-        """Tell by the service's own clock whether an object is no older than this write."""
-        try:
-            now = email.utils.parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
-        except (KeyError, ValueError):
-            return False
-        if info.last_modified is None:
-            return False
-        age = (now - info.last_modified).total_seconds()
-        return age <= anyio.current_time() - self._started + _CLOCK_STEP
 
     def _refusal(self, error: QuackError) -> QuackError:
         """Say `exists` or `changed` where the service only says that a condition does not hold."""
         if error.code != "precondition":
             return error
         exists = "IfNoneMatch" in self._conditions
-        return ConflictError(
+        refusal = ConflictError(
             f"cannot write {self._address}: "
             + ("it exists already; allow overwriting or take another name" if exists else "it changed meanwhile"),
             code="exists" if exists else "changed",
             status_code=error.status_code,
             request_id=error.request_id,
         )
+        refusal.attempts, refusal.elapsed = error.attempts, error.elapsed
+        return refusal
 
 
 def multipart_etag(parts: Sequence[UploadedPart]) -> str | None:

@@ -1,9 +1,11 @@
 """Deleting many objects: a thousand with one request, each with an outcome of its own."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from quackcore_async.clients.s3.client import MAX_BATCH, S3Client
+from quackcore_async.clients.s3.deleted import is_gone
 from quackcore_async.clients.s3.failures import error_of_code
 from quackcore_async.clients.s3.lean.xml import fits_xml
 from quackcore_async.clients.s3.names import S3Address
@@ -55,7 +57,8 @@ async def _delete_batch(
     except QuackError as error:
         if error.kind in _ONE_BY_ONE:
             return keys
-        failures.update(dict.fromkeys(keys, error))
+        left = await _left(client, bucket, keys) if error.indeterminate else keys
+        failures.update(dict.fromkeys(left, error))
         return ()
     again: list[str] = []
     for entry in refused:
@@ -65,3 +68,26 @@ async def _delete_batch(
         elif refusal.kind is not ErrorKind.NOT_FOUND:
             failures[entry.key] = refusal
     return again
+
+
+async def _left(client: S3Client, bucket: str, keys: Sequence[str]) -> Sequence[str]:
+    """Return the keys that are there, or may be, after a batch that nobody answered.
+
+    The first question that gets no answer is the last one: the service is not there.
+    """
+    left = set(keys)
+
+    async def look(_index: int, key: str) -> None:
+        gone = await is_gone(client.requester, S3Address(bucket, key))
+        if gone is None:
+            raise _SilentError
+        if gone:
+            left.discard(key)
+
+    with suppress(_SilentError):
+        await for_each(look, keys, max_concurrency=client.settings.max_concurrency)
+    return [key for key in keys if key in left]
+
+
+class _SilentError(Exception):
+    """Nobody tells what became of the keys."""

@@ -33,6 +33,11 @@ class Destination:
     is_rerouted: bool = False
 
     @property
+    def address(self) -> str:
+        """Its address, which tells services apart."""
+        return self.endpoint_url or f"https://s3.{self.region}{_AWS}"
+
+    @property
     def is_aws(self) -> bool:
         """Whether it is AWS's own service."""
         return self.endpoint_url is None or _AWS in self.endpoint_url

@@ -1,7 +1,7 @@
 """Downloading an object to an open file: parallel ranges of one version, written in place, checked."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal
@@ -10,9 +10,10 @@ import anyio
 
 from quackcore_async.clients.s3.checksums import Expectation, expectation_of
 from quackcore_async.clients.s3.client import S3Client
+from quackcore_async.clients.s3.kept import KeptRanges
 from quackcore_async.clients.s3.names import S3Address, check_key
 from quackcore_async.clients.s3.objects import ObjectInfo, object_info
-from quackcore_async.clients.s3.parts import Part, parts_of
+from quackcore_async.clients.s3.parts import Part, missing_parts, parts_of
 from quackcore_async.clients.s3.running import RunningChecksum, running_checksum
 from quackcore_async.clients.s3.settings import MIB
 from quackcore_async.clients.s3.stream import ObjectStream
@@ -51,6 +52,7 @@ async def download(
     *,
     version_id: str | None = None,
     progress: ProgressCallback | None = None,
+    kept: KeptRanges | None = None,
 ) -> Downloaded:
     """Download an object to an open file, from its first byte on.
 
@@ -65,6 +67,8 @@ async def download(
             that began it.
         version_id: Which version.
         progress: Told the bytes that are written; over a second beginning it stays where it was.
+        kept: Takes up an earlier download of the same version of the object, and keeps what is complete of this
+            one. `begin` then returns the file with these ranges in it, which need not be empty.
 
     Raises:
         RemoteNotFoundError: if there is no such object.
@@ -74,13 +78,19 @@ async def download(
     """
     check_key(address.key)
     told = _Monotonic(progress)
-    attempt = partial(_Download, client, address, begin, finish, version_id=version_id, progress=told.add)
+    attempt = partial(
+        _Download, client, address, begin, finish, version_id=version_id, progress=told.add, kept=kept
+    )
     await client.files.acquire()
     try:
+        first = attempt()
         try:
-            return await attempt().run()
+            return await first.run()
         except ConflictError as error:
             if error.code != "changed":
+                raise
+        except IntegrityError:
+            if not first.has_resumed:  # else what an earlier process has left may be damaged
                 raise
         told.restart()
         return await attempt().run()
@@ -118,7 +128,10 @@ class _Download:
         *,
         version_id: str | None,
         progress: Callable[[int], None],
+        kept: KeptRanges | None,
     ) -> None:
+        self.has_resumed = False
+        self._kept = kept
         self._client = client
         self._address = address
         self._begin = begin
@@ -131,6 +144,23 @@ class _Download:
         self._checksum: RunningChecksum | None = None
 
     async def run(self) -> Downloaded:
+        if self._kept is not None and await run_in_thread(self._kept.is_begun):
+            info = await self._client.head(self._address, version_id=self._version_id, checksums=True)
+            if info.size > self._part_size:
+                return await self._go_on(info, self._kept)
+        return await self._begin_first()
+
+    async def _go_on(self, info: ObjectInfo, kept: KeptRanges) -> Downloaded:
+        await run_in_thread(self._open, info)
+        self._begin_checksum(expectation_of(info))
+        done = kept.done()
+        missing = list(missing_parts(info.size, self._part_size, done))
+        self.has_resumed = bool(done)
+        self._progress(info.size - sum(part.size for part in missing))
+        await self._fetch_parts(info, missing)
+        return Downloaded(info, await run_in_thread(self._settle, info))
+
+    async def _begin_first(self) -> Downloaded:
         first = self._client.stream(self._address, start=0, end=self._part_size, version_id=self._version_id)
         async with self._client.requester.slot(), first:
             info = first.info
@@ -143,7 +173,9 @@ class _Download:
                     await self._write(first)
             except ExceptionGroup as errors:
                 raise first_error(errors) from None
-        await self._write_rest(info)
+        parts = parts_of(info.size, self._part_size)
+        await self._keep(next(parts))  # the first answer brought it
+        await self._fetch_parts(info, parts)
         return Downloaded(info, await run_in_thread(self._settle, info))
 
     async def _run_whole(self, info: ObjectInfo, stream: ObjectStream) -> Downloaded:
@@ -177,10 +209,11 @@ class _Download:
         self._finish(verified)
         return verified
 
-    async def _write_rest(self, info: ObjectInfo) -> None:
-        parts = parts_of(info.size, self._part_size)
-        next(parts)  # the first answer brought it
+    async def _keep(self, part: Part) -> None:
+        if self._kept is not None:
+            await run_in_thread(self._kept.record, part.offset, part.offset + part.size)
 
+    async def _fetch_parts(self, info: ObjectInfo, parts: Iterable[Part]) -> None:
         async def fetch(_index: int, part: Part) -> None:
             async with (
                 self._client.requester.slot(),
@@ -195,12 +228,13 @@ class _Download:
                 if stream.info.size != info.size or stream.end - stream.start != part.size:
                     raise ConflictError(f"cannot read {self._address}: its size changed meanwhile", code="changed")
                 await self._write(stream)
+            await self._keep(part)
 
         await for_each(fetch, parts, max_concurrency=self._client.settings.transfer_concurrency)
 
     def _open(self, info: ObjectInfo) -> None:
         self._fd = self._begin(info)
-        if info.size > self._part_size:  # parts come in any order
+        if os.fstat(self._fd).st_size < info.size > self._part_size:  # parts come in any order
             os.ftruncate(self._fd, info.size)
 
     async def _write(self, stream: ObjectStream, last: Callable[[], object] | None = None) -> None:
@@ -239,6 +273,8 @@ class _Download:
 
     def _compare(self, expectation: Expectation, digest: bytes) -> None:
         if digest != expectation.digest:
+            if self._kept is not None:
+                self._kept.spoil()
             raise IntegrityError(
                 f"cannot read {self._address}: the bytes that came have another {expectation.algorithm} checksum "
                 "than the service keeps; read it again",

@@ -1,12 +1,15 @@
 """A multipart upload that ends in one of two ways: an object, or nothing left behind."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
+import anyio
+
+from quackcore_async.clients.s3.attributes import WRITE_KEY
 from quackcore_async.clients.s3.buffers import BodyBuffer
 from quackcore_async.clients.s3.client import S3Client
-from quackcore_async.clients.s3.conditional import Written
+from quackcore_async.clients.s3.conditional import ConditionalWrite, Written, new_token
 from quackcore_async.clients.s3.names import S3Address
 from quackcore_async.clients.s3.objects import UploadedPart
 from quackcore_async.concurrency import shielded
@@ -15,7 +18,7 @@ from quackcore_async.logging import get_logger
 
 __all__ = ["MultipartUpload"]
 
-_ABORT_ATTEMPTS: Final = 3  # a part that was on its way may land after an abort; S3 says to repeat it then
+_ABORT_WAITS: Final = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)  # seconds before each abort
 _logger = get_logger(__name__)
 
 
@@ -23,8 +26,9 @@ class MultipartUpload:
     """The upload of one object in parts: `async with MultipartUpload(...) as upload`.
 
     Leaving the block without `complete`, by an exception or by cancellation, aborts the upload under a shield,
-    several times when need be, so that the service keeps no parts that nobody sees but pays for. All tasks that
-    send parts must have ended by then: keep their task group inside the block.
+    again while parts show up that were on their way, so that the service keeps none that nobody sees but pays for:
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html. All tasks that send parts must
+    have ended by then: keep their task group inside the block.
 
     Args:
         client: Sends the requests.
@@ -42,11 +46,12 @@ class MultipartUpload:
     ) -> None:
         self._client = client
         self._address = address
-        self._described = described
+        self._token = new_token()
+        self._described = {**described, "Metadata": {**described.get("Metadata", {}), WRITE_KEY: self._token}}
         self._conditions = conditions
         self._parts: dict[int, UploadedPart] = {}
         self._upload_id = ""
-        self._completed = False
+        self._ended = False
 
     async def __aenter__(self) -> Self:
         # Shielded: an upload whose identifier is lost with the answer could never be aborted. What a cancellation
@@ -64,7 +69,7 @@ class MultipartUpload:
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if not self._completed:
+        if not self._ended:
             await self._abort()
 
     async def send(self, number: int, buffer: BodyBuffer) -> None:
@@ -82,9 +87,25 @@ class MultipartUpload:
     async def complete(self) -> Written:
         """Make the object of the parts that were sent."""
         parts = [self._parts[number] for number in sorted(self._parts)]
-        written = await self._client.complete_multipart(self._address, self._upload_id, parts, self._conditions)
-        self._completed = True
+        write = ConditionalWrite(self._client.requester, self._address, self._conditions, token=self._token)
+        try:
+            written = await write.complete(self._upload_id, parts)
+        except QuackError as error:
+            found = await self._end(write, parts) if error.indeterminate else None
+            if found is None:
+                raise
+            written = found
+        self._ended = True
         return written
+
+    async def _end(self, write: ConditionalWrite, parts: Sequence[UploadedPart]) -> Written | None:
+        """Put an end to a completion that nobody answered: what the abort finds done is the object."""
+        await self._abort()
+        self._ended = True
+        try:
+            return await write.find_completed(parts)
+        except QuackError:
+            return None
 
     async def _begin(self) -> None:
         self._upload_id = await self._client.create_multipart(self._address, self._described)
@@ -101,23 +122,21 @@ class MultipartUpload:
             )
 
     async def _abort_until_gone(self) -> bool:
-        for _ in range(_ABORT_ATTEMPTS):
-            if not await _succeeds(lambda: self._client.abort_multipart(self._address, self._upload_id)):
-                continue
-            if not await self._has_parts():
+        for wait in _ABORT_WAITS:
+            await anyio.sleep(wait)
+            if await self._is_aborted() and not await self._has_parts():
                 return True
         return False
+
+    async def _is_aborted(self) -> bool:
+        try:
+            await self._client.abort_multipart(self._address, self._upload_id)
+        except QuackError as error:
+            return error.kind is ErrorKind.NOT_FOUND
+        return True
 
     async def _has_parts(self) -> bool:
         try:
             return bool(await self._client.list_parts(self._address, self._upload_id))
         except QuackError:
             return False  # the usual answer is that there is no such upload; the abort itself was accepted
-
-
-async def _succeeds(operation: Callable[[], Awaitable[None]]) -> bool:
-    try:
-        await operation()
-    except QuackError as error:
-        return error.kind is ErrorKind.NOT_FOUND
-    return True

@@ -79,11 +79,13 @@ class UploadedPart:
         number: From 1.
         etag: Its entity tag.
         size: Bytes.
+        modified: When it came; where the service was asked for it.
     """
 
     number: int
     etag: str
     size: int
+    modified: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

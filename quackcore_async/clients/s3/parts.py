@@ -1,12 +1,21 @@
 """Arithmetic of multipart transfers: how large parts are and where they lie."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from quackcore_async.errors import ErrorKind, StorageError
 
-__all__ = ["MAX_PARTS", "MAX_PART_SIZE", "MIN_PART_SIZE", "Part", "part_size_for", "parts_of", "stream_part_size"]
+__all__ = [
+    "MAX_PARTS",
+    "MAX_PART_SIZE",
+    "MIN_PART_SIZE",
+    "Part",
+    "missing_parts",
+    "part_size_for",
+    "parts_of",
+    "stream_part_size",
+]
 
 MIN_PART_SIZE: Final = 5 * 1024**2
 """Smallest part but the last: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html"""
@@ -56,6 +65,24 @@ def parts_of(size: int, part_size: int) -> Iterator[Part]:
     """Yield the parts of an object of `size` bytes, in order; an empty object has none."""
     for index, offset in enumerate(range(0, size, part_size)):
         yield Part(index + 1, offset, min(part_size, size - offset))
+
+
+def missing_parts(size: int, part_size: int, done: Iterable[tuple[int, int]]) -> Iterator[Part]:
+    """Yield the parts of an object of `size` bytes that are not done, in order; they are numbered by themselves.
+
+    Args:
+        size: Bytes of the object.
+        part_size: Most bytes of a part.
+        done: Ranges that are complete, in any order: first byte, and byte behind the last.
+    """
+    position = number = 0
+    for start, end in (*sorted(done), (size, size)):
+        while position < start:
+            number += 1
+            part = Part(number, position, min(part_size, start - position))
+            yield part
+            position += part.size
+        position = max(position, end)
 
 
 def stream_part_size(number: int, wanted: int) -> int:

@@ -12,9 +12,11 @@ from quackcore_async.clients.s3.attributes import source_metadata, write_paramet
 from quackcore_async.clients.s3.buffers import BodyBuffer
 from quackcore_async.clients.s3.client import S3Client
 from quackcore_async.clients.s3.conditional import Written
+from quackcore_async.clients.s3.kept import KeptUpload
 from quackcore_async.clients.s3.multipart import MultipartUpload
 from quackcore_async.clients.s3.names import S3Address, check_key
 from quackcore_async.clients.s3.parts import MAX_PART_SIZE, Part, part_size_for, parts_of, stream_part_size
+from quackcore_async.clients.s3.resumed_upload import ResumedUpload, fingerprint_of
 from quackcore_async.clients.s3.settings import MIB
 from quackcore_async.clients.s3.source import Source, read_into
 from quackcore_async.concurrency import first_error, for_each, run_briefly, run_in_thread, shielded
@@ -33,6 +35,7 @@ async def upload_file(
     overwrite: bool = True,
     options: UploadOptions | None = None,
     progress: ProgressCallback | None = None,
+    kept: KeptUpload | None = None,
 ) -> Written:
     """Upload a local file; the object is whole or absent.
 
@@ -45,6 +48,8 @@ async def upload_file(
         overwrite: False writes only where nothing is.
         options: How the object is written.
         progress: Told the bytes that the service has.
+        kept: Remembers the upload of a file that goes up in parts: it goes on where an interrupted one of the same
+            file has stopped, and is kept when it is interrupted itself.
 
     Raises:
         ConflictError: with code `exists`, if `overwrite` is False and there is an object; with `source_changed`,
@@ -56,14 +61,16 @@ async def upload_file(
     await client.files.acquire()
     try:
         content = await run_briefly(partial(_open, source))
-        kept = source_metadata(source.mtime_ns, source.mode)
-        described, conditions = write_parameters(address.key, options, overwrite=overwrite, metadata=kept)
+        stored = source_metadata(source.mtime_ns, source.mode)
+        described, conditions = write_parameters(address.key, options, overwrite=overwrite, metadata=stored)
         if content is not None:
             written = await client.put(address, content, described, conditions)
         elif source.size <= min(client.settings.multipart_threshold, MAX_PART_SIZE):
             written = await _put_file(client, source, address, described, conditions)
         else:
-            return await _send_parts(client, source, address, described, conditions, progress=progress or _ignore)
+            return await _send_parts(
+                client, source, address, described, conditions, kept=kept, progress=progress or _ignore
+            )
     finally:
         try:
             if source.fd >= 0:
@@ -114,8 +121,17 @@ async def _send_parts(
     described: Mapping[str, Any],
     conditions: Mapping[str, Any],
     *,
+    kept: KeptUpload | None,
     progress: ProgressCallback,
 ) -> Written:
+    if kept is not None:
+        try:
+            if await run_in_thread(kept.open):
+                return await _resume_parts(
+                    client, source, address, described, conditions, kept=kept, progress=progress
+                )
+        finally:
+            await shielded(partial(run_in_thread, kept.close))
     part_size = part_size_for(source.size, client.settings.part_size)
     sent = 0
 
@@ -134,6 +150,42 @@ async def _send_parts(
         )
         await run_in_thread(source.check_unchanged)
         return await upload.complete()
+
+
+async def _resume_parts(
+    client: S3Client,
+    source: Source,
+    address: S3Address,
+    described: Mapping[str, Any],
+    conditions: Mapping[str, Any],
+    *,
+    kept: KeptUpload,
+    progress: ProgressCallback,
+) -> Written:
+    part_size = part_size_for(source.size, client.settings.part_size)
+    fingerprint = fingerprint_of(source, part_size, described, conditions)
+    done = 0
+
+    async def take(_index: int, part: Part) -> None:
+        nonlocal done
+        async with client.buffers.buffer(part_size) as buffer:
+            buffer.size = part.size
+            await run_in_thread(_fill, source, buffer, part.offset, False)
+            await upload.take(part.number, buffer)
+        done += part.size
+        progress(done)
+
+    async with ResumedUpload(
+        client, address, described, conditions, kept=kept, fingerprint=fingerprint, size=source.size
+    ) as upload:
+        if upload.written is None:
+            await for_each(
+                take, parts_of(source.size, part_size), max_concurrency=client.settings.transfer_concurrency
+            )
+        await run_in_thread(source.check_unchanged)
+        written = await upload.complete()
+    progress(source.size)
+    return written
 
 
 async def upload_bytes(

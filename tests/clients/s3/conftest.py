@@ -9,7 +9,7 @@ from quackcore_async.clients.s3 import S3Client
 from quackcore_async.retry import RetryPolicy
 from tests.servers.endpoint import S3Endpoint
 
-BOTH_ENGINES = {"test_faults", "test_transfers"}
+BOTH_ENGINES = {"test_ambiguity", "test_faults", "test_transfers"}
 
 
 def pytest_generate_tests(metafunc):

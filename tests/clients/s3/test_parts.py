@@ -6,6 +6,7 @@ from quackcore_async.clients.s3.parts import (
     MAX_PART_SIZE,
     MAX_PARTS,
     MIN_PART_SIZE,
+    missing_parts,
     part_size_for,
     parts_of,
     stream_part_size,
@@ -57,3 +58,26 @@ def test_the_parts_of_a_stream_stay_equal_for_5000_parts_and_grow_to_6_tib():
     assert sizes == sorted(sizes)
     assert max(sizes) <= MAX_PART_SIZE
     assert sum(sizes) > 6 * 1024**4
+
+
+@given(
+    st.integers(0, 200),
+    st.integers(1, 50),
+    st.lists(st.tuples(st.integers(0, 200), st.integers(1, 50)), max_size=8),
+)
+def test_what_is_done_and_what_is_missing_are_the_whole_and_nothing_twice(size, part_size, pieces):
+    done = [(min(start, size), min(start + length, size)) for start, length in pieces]
+    covered = {byte for start, end in done for byte in range(start, end)}
+    fetched = [
+        byte
+        for part in missing_parts(size, part_size, done)
+        for byte in range(part.offset, part.offset + part.size)
+    ]
+    assert len(set(fetched)) == len(fetched)
+    assert set(fetched) == set(range(size)) - covered
+    assert all(1 <= part.size <= part_size for part in missing_parts(size, part_size, done))
+
+
+@given(st.integers(0, 10**6), st.integers(1, 10**5))
+def test_with_nothing_done_the_missing_parts_are_the_parts(size, part_size):
+    assert list(missing_parts(size, part_size, [])) == list(parts_of(size, part_size))

@@ -108,7 +108,12 @@ def read_parts(root: Element) -> dict[str, Any]:
     following = fields.get("NextPartNumberMarker", "")
     return {
         "Parts": [
-            {"PartNumber": int(part["PartNumber"]), "ETag": part.get("ETag", ""), "Size": int(part["Size"])}
+            {
+                "PartNumber": int(part["PartNumber"]),
+                "ETag": part.get("ETag", ""),
+                "Size": int(part["Size"]),
+                "LastModified": xml_date(part.get("LastModified")),
+            }
             for part in parts
         ],
         "IsTruncated": fields.get("IsTruncated") == "true",
