@@ -4,7 +4,7 @@ import os
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from quackcore_async.concurrency import run_in_thread, shielded
 from quackcore_async.errors import ContractError, InvalidNameError, RemoteNotFoundError
@@ -21,13 +21,11 @@ from quackcore_async.results import IntegrationResult, to_quack_error
 from quackcore_async.service import BaseIntegrationService
 from quackcore_async.service.operation import operation
 from quackcore_async.storage.files import DownloadTarget, SourceFile
-from quackcore_async.storage.hooks import Pages, StorageHooks, Write
+from quackcore_async.storage.hooks import NO_OPTIONS, Pages, StorageHooks, Write
 from quackcore_async.storage.names import as_folder, base_name, matches, shown
 from quackcore_async.storage.streams import FileStream, Reader
 
 __all__ = ["BaseStorageIntegration"]
-
-_DEFAULTS: Final = UploadOptions()
 
 
 class BaseStorageIntegration(BaseIntegrationService, StorageHooks, ObjectStorageProtocol):
@@ -387,7 +385,7 @@ class BaseStorageIntegration(BaseIntegrationService, StorageHooks, ObjectStorage
     def _write(
         self, path: str, options: UploadOptions | None, progress: ProgressCallback | None, *, overwrite: bool
     ) -> Write:
-        return Write(path, overwrite, options or _DEFAULTS, _Progress(progress))
+        return Write(path, overwrite, options or NO_OPTIONS, _Progress(progress))
 
     def _done(self, deed: str, path: str) -> IntegrationResult[str]:
         url = self._url_of(path)
