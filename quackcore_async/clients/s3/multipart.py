@@ -9,13 +9,16 @@ from quackcore_async.clients.s3.client import S3Client
 from quackcore_async.clients.s3.conditional import Written
 from quackcore_async.clients.s3.names import S3Address
 from quackcore_async.clients.s3.objects import UploadedPart
-from quackcore_async.concurrency import shielded
+from quackcore_async.concurrency import CLEANUP_TIMEOUT, protected, shielded
 from quackcore_async.errors import ErrorKind, QuackError, TimedOutError
 from quackcore_async.logging import get_logger
 
 __all__ = ["MultipartUpload"]
 
 _ABORT_ATTEMPTS: Final = 3  # a part that was on its way may land after an abort; S3 says to repeat it then
+_BEGIN_GRACE: Final = (
+    CLEANUP_TIMEOUT / 2
+)  # seconds for the identifier after a cancellation; the rest is the abort's
 _logger = get_logger(__name__)
 
 
@@ -52,7 +55,7 @@ class MultipartUpload:
         # Shielded: an upload whose identifier is lost with the answer could never be aborted. What a cancellation
         # that gets through the shield would lose with the returned value, `_begin` has kept.
         try:
-            await shielded(self._begin, timeout=self._client.settings.idle_timeout)
+            await protected(self._begin, limit=self._client.settings.idle_timeout, grace=_BEGIN_GRACE)
         except BaseException:
             if self._upload_id:
                 await self._abort()
