@@ -13,6 +13,7 @@ import pytest
 
 from quackcore_async.storage.names import is_partial
 from tests.faults.crashing import trace
+from tests.faults.crashing.counting import WRITES
 from tests.faults.crashing.harness import Crasher, crasher_running
 from tests.servers.endpoint import S3Endpoint
 
@@ -85,6 +86,47 @@ def test_a_login_is_old_or_new_and_private(crasher: Crasher, tmp_path: Path, ope
             crasher.whole(operation, arguments)
             assert not path.exists(), how
     assert seen == {before, after}
+
+
+def test_a_new_login_is_stored_before_anybody_sees_it(crasher: Crasher, tmp_path: Path):
+    path = tmp_path / "logins" / "login.json"
+    path.parent.mkdir(mode=0o700)
+    put_login(path)
+    answer = crasher.whole("watch_refresh", {"path": str(path), "renewal": "renewal-new"})
+    assert answer["log"]
+    assert answer["outcome"] == []
+    assert login_in(path, "refreshed") == "renewal-new"
+
+
+def check_durable(log: list[list[str]]) -> None:
+    """A kill leaves what the system has in memory, a power cut does not: sync, take the name, sync the folder."""
+    names = [name for name, _ in log]
+    taking = max(index for index, name in enumerate(names) if name in ("replace", "rename", "link"))
+    last_write = max(index for index, name in enumerate(names[:taking]) if name in WRITES)
+    assert "fsync" in names[last_write:taking], f"taken before it is durable: {names}"
+    assert "fsync" in names[taking:], f"the folder is not synced: {names}"
+
+
+def test_what_takes_a_name_is_durable_before_and_the_name_after(
+    crasher: Crasher, seaweed: S3Endpoint, tmp_path: Path
+):
+    login = tmp_path / "logins" / "login.json"
+    login.parent.mkdir(mode=0o700)
+    put_login(login)
+    (tmp_path / "large").write_bytes(LARGE)
+    client = seaweed.raw_client()
+    client.put_object(Bucket=seaweed.bucket, Key="key", Body=LARGE * 4)
+    client.close()
+    local = {"root": str(tmp_path)}
+    for operation, arguments in [
+        ("store_login", {"path": str(login), "login": NEW_LOGIN}),
+        ("use_local", {**local, "call": ["upload_file", str(tmp_path / "large"), "a"]}),
+        ("use_local", {**local, "call": ["download_file", "large", str(tmp_path / "b")]}),
+        ("use_local", {**local, "call": ["copy_file", "large", "c"], "options": {"overwrite": False}}),
+        ("use_local", {**local, "call": ["write_stream", "d", str(tmp_path / "large")]}),
+        ("use_s3", s3_arguments(seaweed, tmp_path / "e", "key")),
+    ]:
+        check_durable(crasher.whole(operation, arguments)["log"])
 
 
 def test_a_login_that_is_no_login_is_never_lost(crasher: Crasher, tmp_path: Path):

@@ -54,6 +54,10 @@ class Counter:
     Args:
         point: Which one, from 1 on; 0 is none.
         moment: Just before the call, just after it, or in the middle of a write.
+
+    Attributes:
+        log: The points so far.
+        watch: Called before each call.
     """
 
     def __init__(self, point: int = 0, moment: Moment = "before") -> None:
@@ -62,6 +66,7 @@ class Counter:
         self.log: list[list[str]] = []
         self._lock = threading.Lock()
         self._originals: dict[str, Callable[..., Any]] = {}
+        self.watch: Callable[[], object] = lambda: None
 
     def install(self) -> None:
         """Take the place of the calls in `os`."""
@@ -100,6 +105,7 @@ class Counter:
     def _counted(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
         def call(*args: Any, **kwargs: Any) -> Any:
+            self.watch()
             if not self.note(name, _detail(name, args)):
                 return original(*args, **kwargs)
             try:

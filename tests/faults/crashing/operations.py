@@ -71,6 +71,25 @@ async def refresh_login(counter: Counter, arguments: Arguments) -> str | None:
     return await provider.get_token()
 
 
+async def watch_refresh(counter: Counter, arguments: Arguments) -> list[str]:
+    """Refresh a login; return what was stored whenever a newer one than that was to be seen."""
+    provider = Provider(arguments["path"], arguments["renewal"])
+    path = Path(arguments["path"])
+    early: list[str] = []
+
+    def watch() -> None:
+        stored = json.loads(path.read_text())["refresh_token"]
+        seen = provider._credentials
+        if seen is not None and seen.refresh_token == arguments["renewal"] != stored:
+            early.append(stored)
+
+    counter.watch = watch
+    counter.install()
+    await provider.refresh_credentials()
+    watch()
+    return early
+
+
 async def save_login_again(counter: Counter, arguments: Arguments) -> bool:
     provider = Provider(arguments["path"], arguments["renewal"])
     counter.install()
