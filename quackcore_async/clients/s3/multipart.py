@@ -10,7 +10,7 @@ from quackcore_async.clients.s3.conditional import Written
 from quackcore_async.clients.s3.names import S3Address
 from quackcore_async.clients.s3.objects import UploadedPart
 from quackcore_async.concurrency import CLEANUP_TIMEOUT, protected, shielded
-from quackcore_async.errors import ErrorKind, QuackError, TimedOutError
+from quackcore_async.errors import ErrorKind, QuackError, TimedOutError, TransportError
 from quackcore_async.logging import get_logger
 
 __all__ = ["MultipartUpload"]
@@ -48,6 +48,7 @@ class MultipartUpload:
         self._described = described
         self._conditions = conditions
         self._parts: dict[int, UploadedPart] = {}
+        self._begun = 0  # the highest number: parts are numbered from 1
         self._upload_id = ""
         self._completed = False
 
@@ -72,10 +73,12 @@ class MultipartUpload:
 
     async def send(self, number: int, buffer: BodyBuffer) -> None:
         """Upload a filled buffer as part `number`."""
+        self._begun = max(self._begun, number)
         self._add(await self._client.upload_part(self._address, self._upload_id, number, buffer))
 
     async def copy(self, source: S3Address, number: int, *, start: int, end: int, if_match: str) -> None:
         """Make part `number` of a range of another object."""
+        self._begun = max(self._begun, number)
         self._add(
             await self._client.copy_part(
                 source, self._address, self._upload_id, number, start=start, end=end, if_match=if_match
@@ -83,7 +86,13 @@ class MultipartUpload:
         )
 
     async def complete(self) -> Written:
-        """Make the object of the parts that were sent."""
+        """Make the object of the parts that were sent.
+
+        Raises:
+            QuackError: if one of them never arrived: the service would leave it out without a word.
+        """
+        if len(self._parts) != max(self._begun, *self._parts):
+            raise TransportError(f"parts of {self._address} never arrived: upload it again", retryable=True)
         parts = [self._parts[number] for number in sorted(self._parts)]
         written = await self._client.complete_multipart(self._address, self._upload_id, parts, self._conditions)
         self._completed = True

@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any, Final, Literal
@@ -147,7 +147,8 @@ class ClientSource:
         if self.settings.keys_provider is not None:
             keys = await self.settings.keys_provider()
         try:
-            session, manager = await run_in_thread(_prepare, self.settings, keys, self._session)
+            session, make = await run_in_thread(_prepare, self.settings, keys, self._session)
+            manager = make()  # here, as it holds a coroutine that a cancellation on the way would leave unawaited
             raw = await manager.__aenter__()
             _tune(raw)
             try:
@@ -198,7 +199,7 @@ def _prepare(
     settings: S3Settings,
     keys: S3Keys | None,
     session: Any,  # noqa: ANN401
-) -> tuple[Any, AbstractAsyncContextManager[Any]]:
+) -> tuple[Any, Callable[[], AbstractAsyncContextManager[Any]]]:
     """Do the slow part in a worker thread: import aioboto3, read botocore's models and the AWS files."""
     import aioboto3
     import aiobotocore.session
@@ -229,14 +230,15 @@ def _prepare(
         connect_timeout=settings.connect_timeout,
         read_timeout=settings.idle_timeout,
     )
-    manager: AbstractAsyncContextManager[Any] = session.client(
+    make = partial(
+        session.client,
         "s3",
         region_name=region,
         endpoint_url=endpoint,
         verify=None if settings.verify_tls is True else settings.verify_tls,
         config=config,
     )
-    return session, manager
+    return session, make
 
 
 @functools.cache
