@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -65,12 +65,14 @@ class Attempt:
         cancelled: Whether the cancellation came out.
         outcome: What was returned or raised in place of it.
         seconds: From the cancellation to the end.
+        left: What was left when it came out, while its traceback still keeps the garbage collector from helping.
     """
 
     reached: bool = False
     cancelled: bool = False
     outcome: object = None
     seconds: float = 0.0
+    left: list[object] = field(default_factory=list)
 
 
 async def attempt(case: Case, way: Way, points: Points, at: int) -> Attempt:
@@ -78,6 +80,15 @@ async def attempt(case: Case, way: Way, points: Points, at: int) -> Attempt:
     found = Attempt()
     begun = 0.0
     scope = anyio.CancelScope()
+    files = len(open_files())
+
+    async def call() -> None:
+        try:
+            found.outcome = await case.call()
+        except BaseException:
+            points.active = False
+            found.left = [*case.left(), *(["open files"] if len(open_files()) > files else [])]
+            raise
 
     def cancel() -> None:
         nonlocal begun
@@ -93,10 +104,10 @@ async def attempt(case: Case, way: Way, points: Points, at: int) -> Attempt:
     async def run() -> None:
         try:
             if way == "task":
-                found.outcome = await case.call()
+                await call()
             else:
                 with scope:
-                    found.outcome = await case.call()
+                    await call()
                 found.cancelled = scope.cancelled_caught
         except Exception as exc:  # noqa: BLE001 - judged by the caller
             found.outcome = exc
@@ -166,6 +177,7 @@ async def check_point(case: Case, way: Way, points: Points, at: int) -> bool:
     assert found.seconds < limit, f"{where}quiet only after {found.seconds:.2f} seconds"
     assert await settled(lambda: number_of_tasks() <= tasks), f"{where}tasks are left"
     assert await settled(lambda: len(open_files()) <= len(files)), f"{where}open: {set(open_files()) - set(files)}"
+    assert not found.left, f"{where}left as it came out: {found.left}"
     left = case.left()
     assert not left, f"{where}left: {left}"
     case.prepare()

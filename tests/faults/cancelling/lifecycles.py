@@ -117,10 +117,9 @@ class Services(Stage):
 
         async def first() -> object:
             made[:] = [Example("example", self.place)]
-            try:
-                return await act(made[0])
-            finally:
-                await made[0].aclose()
+            result = await act(made[0])  # which leaves nothing open when it is cancelled
+            await made[0].aclose()
+            return result
 
         async def second() -> object:
             result = await made[0].initialize()

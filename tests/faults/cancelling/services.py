@@ -179,10 +179,9 @@ class RestIntegrations(Stage):
 
         async def first() -> object:
             made[:] = [self._make()]
-            try:
-                return await act(made[0])
-            finally:
-                await made[0].aclose()
+            result = await act(made[0])  # which leaves nothing open when it is cancelled
+            await made[0].aclose()
+            return result
 
         async def second() -> object:
             (await made[0].initialize()).unwrap()

@@ -153,38 +153,37 @@ class Storages(Stage):
 
     def initialize(self) -> Cases:
         """Start one, cancelled; the same one comes up afterwards, and closes."""
-        return self._lives(lambda storage: storage.initialize(), again=True)
+        return self._lives(lambda storage: storage.initialize())
 
     def on_entering(self) -> Cases:
         async def enter(storage: Any) -> None:
             async with storage:
                 pass
 
-        return self._lives(enter, again=True)
+        return self._lives(enter)
 
     def aclose(self) -> Cases:
         async def close(storage: Any) -> None:
             await storage.initialize()
             await storage.aclose()
 
-        return self._lives(close, again=True)
+        return self._lives(close)
 
     def on_leaving(self) -> Cases:
         async def leave(storage: Any) -> None:
             async with storage:
                 await storage.file_exists("in/small")
 
-        return self._lives(leave, again=True)
+        return self._lives(leave)
 
-    def _lives(self, act: Callable[[Any], Awaitable[object]], *, again: bool) -> Cases:
+    def _lives(self, act: Callable[[Any], Awaitable[object]]) -> Cases:
         made: list[Any] = []
 
         async def first() -> object:
             made[:] = [self._make()]
-            try:
-                return await act(made[0])
-            finally:
-                await made[0].aclose()
+            result = await act(made[0])  # which leaves nothing open when it is cancelled
+            await made[0].aclose()
+            return result
 
         async def second() -> object:
             result = await made[0].initialize()
