@@ -201,7 +201,8 @@ class Runner:
         except anyio.get_cancelled_exc_class() as exc:
             if comes_from_outside(exc):
                 raise
-            error = to_quack_error(own_error(self._service or "the storage", exc))  # else the worker would vanish with its items
+            # A worker that let it out would vanish, and its items with it.
+            error = to_quack_error(own_error(self._service or "the storage", exc))
             return _failed(job, error, time.monotonic() - started, self._info)
         moved = done.status is TransferStatus.OK
         if moved and job.size is not None:
