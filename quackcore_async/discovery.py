@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 import anyio
 
-from quackcore_async.concurrency import comes_from_outside, for_each, own_error, run_in_daemon, run_in_thread
+from quackcore_async.concurrency import (
+    comes_from_outside,
+    for_each,
+    own_error,
+    protected,
+    run_in_daemon,
+    run_in_thread,
+)
 from quackcore_async.errors import ContractError, DiscoveryError, QuackError, TimedOutError
 from quackcore_async.protocols.core import (
     IntegrationProtocol,
@@ -222,7 +229,8 @@ async def _contained(operation: Callable[[], Awaitable[T]], timeout: float, orig
 
 
 async def _made(maker: Callable[[], Any], label: str) -> object:
-    return await _contained(lambda: _instance(lambda: maker, label), math.inf, label)
+    # In a task of its own: a native cancellation of the caller must not look like one of the plugin's.
+    return await protected(partial(_contained, lambda: _instance(lambda: maker, label), math.inf, label), grace=0)
 
 
 async def _instance(load: Callable[[], Any], origin: str) -> object:

@@ -5,6 +5,8 @@ from typing import Protocol, TypeVar
 
 import anyio
 
+from quackcore_async.concurrency.containment import own_error
+
 __all__ = ["Source", "feed", "first_error", "for_each"]
 
 T = TypeVar("T")
@@ -66,14 +68,22 @@ async def for_each(
 
     Raises:
         ValueError: if `max_concurrency` is below 1, which would leave every item undone.
+        QuackError: with code `cancelled`, if `function` cancels itself: its item would be left out unnoticed.
     """
     if max_concurrency < 1:
         raise ValueError(f"max_concurrency is {max_concurrency}: at least 1 item must be worked on at a time")
     source = feed(items)
 
+    left_out: list[BaseException] = []
+
     async def work() -> None:
-        while (entry := await source.next_item()) is not None:
-            await function(*entry)
+        try:
+            while (entry := await source.next_item()) is not None:
+                await function(*entry)
+        except anyio.get_cancelled_exc_class() as exc:
+            left_out.append(exc)
+            group.cancel_scope.cancel()
+            raise
 
     try:
         async with anyio.create_task_group() as group:
@@ -82,6 +92,8 @@ async def for_each(
     except ExceptionGroup as errors:
         error = first_error(errors)
         raise error from error.__cause__
+    if left_out:  # a task group takes a task that cancels itself for one that is done
+        raise own_error("the work on an item", left_out[0])
 
 
 def first_error(group: ExceptionGroup[Exception]) -> Exception:

@@ -25,7 +25,7 @@ from quackcore_async.service.operation import operation
 from quackcore_async.storage.files import DownloadTarget, SourceFile
 from quackcore_async.storage.hooks import NO_OPTIONS, Pages, StorageHooks, Write
 from quackcore_async.storage.names import as_folder, base_name, matches, shown
-from quackcore_async.storage.streams import FileStream, Reader
+from quackcore_async.storage.streams import FileStream, Reader, close_generator
 
 __all__ = ["BaseStorageIntegration"]
 
@@ -356,7 +356,7 @@ class BaseStorageIntegration(BaseIntegrationService, StorageHooks, ObjectStorage
 
         Args:
             remote: Name of the file.
-            chunks: Its bytes, in pieces of any size. What it raises fails the write.
+            chunks: Its bytes, in pieces of any size. What it raises fails the write; a generator is closed.
             overwrite: False fails with code `exists` when there is such a file.
             options: How it is written.
 
@@ -364,7 +364,10 @@ class BaseStorageIntegration(BaseIntegrationService, StorageHooks, ObjectStorage
             Its full identifier.
         """
         path = self._file_path(remote)
-        await self._put_stream(chunks, self._write(path, options, None, overwrite=overwrite))
+        try:
+            await self._put_stream(chunks, self._write(path, options, None, overwrite=overwrite))
+        finally:
+            await close_generator(chunks)
         return self._done("wrote", path)
 
     @operation(IntegrationResult[Sequence[CleanupOutcome]])

@@ -217,6 +217,16 @@ class Folder:
         else:
             self.unlink(name)
 
+    def has_also(self, name: str, other: "Folder", other_name: str) -> bool:
+        """Tell whether a file of this folder is there under another name too, by a hard link."""
+        ours, theirs = self.stat(name), other.stat_or_none(other_name)
+        if theirs is None or ours.st_nlink < 2 or not os.path.samestat(ours, theirs):  # noqa: PLR2004 - two names
+            return False
+        return name.casefold() != other_name.casefold() or not os.path.samestat(self._status(), other._status())
+
+    def _status(self) -> os.stat_result:
+        return os.stat(self.path if self._fd is None else self._fd)
+
     def unlink(self, name: str) -> None:
         """Remove a file."""
         os.unlink(self._at(name), dir_fd=self._fd)

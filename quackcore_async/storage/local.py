@@ -1,7 +1,8 @@
 """`LocalStorage`: files below a folder of this machine, and the reference for what a storage does."""
 
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterator, Mapping
+from contextlib import aclosing
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -132,8 +133,9 @@ class LocalStorage(BaseStorageIntegration):
         target = self._tree.partial(write.path, overwrite=write.overwrite, mode=write.options.mode)
         try:
             await run_in_thread(target.open)
-            async for block in _blocks(chunks):
-                await run_in_thread(target.write, block)
+            async with aclosing(_blocks(chunks)) as blocks:
+                async for block in blocks:
+                    await run_in_thread(target.write, block)
             await run_in_thread(partial(target.commit, mtime_ns=nanoseconds_of(write.options.mtime)))
         finally:
             await shielded(partial(run_in_thread, target.discard))
@@ -218,7 +220,7 @@ class _LocalReader(Reader):
         self._close()
 
 
-async def _blocks(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytearray]:
+async def _blocks(chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytearray, None]:
     """Gather small chunks, so that a thread hop is worth it."""
     block = bytearray()
     async for chunk in chunks:

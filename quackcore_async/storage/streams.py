@@ -2,14 +2,29 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from inspect import isasyncgen
 from types import TracebackType
 from typing import Self
 
+import anyio
+
+from quackcore_async.concurrency import CLEANUP_TIMEOUT
 from quackcore_async.errors import IntegrityError, InvalidNameError, LifecycleError
 from quackcore_async.protocols import RemoteFile
 from quackcore_async.results import to_quack_error
 
-__all__ = ["FileStream", "Reader", "check_range", "cut_range"]
+__all__ = ["FileStream", "Reader", "check_range", "close_generator", "cut_range"]
+
+
+async def close_generator(chunks: object) -> None:
+    """Close the generator of a caller who gave it away, also under cancellation: nobody else would.
+
+    In the caller's task, where its cancel scopes and task groups were entered.
+    """
+    if isasyncgen(chunks):
+        with suppress(Exception), anyio.move_on_after(CLEANUP_TIMEOUT, shield=True):
+            await chunks.aclose()
 
 
 def check_range(start: int | None, end: int | None) -> None:

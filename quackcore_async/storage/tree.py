@@ -103,6 +103,10 @@ class Tree:
         with self._reading(path), self._folder_of(path) as (folder, name):
             self._check_regular(folder.stat(name), path)
             with blaming("write", target_path), self._folder_of(target_path, create=True) as (goal, new_name):
+                if folder.has_also(name, goal, new_name):
+                    folder.unlink(name)  # half moved, by a process that was killed: a rename would do nothing
+                    folder.sync()
+                    return
                 check_target(goal.stat_or_none(new_name), target_path, overwrite=overwrite)
                 if overwrite:
                     folder.replace(name, goal, new_name)

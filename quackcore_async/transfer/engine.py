@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, NamedTuple, Protocol
 import anyio
 import anyio.lowlevel
 
+from quackcore_async.concurrency import comes_from_outside, own_error
 from quackcore_async.errors import QuackError
 from quackcore_async.protocols import Verification
 from quackcore_async.redaction import scrub
@@ -197,6 +198,12 @@ class Runner:
             done = await job.perform(meter)
         except Exception as exc:  # noqa: BLE001 - the one place where the failure of an item becomes its outcome
             return _failed(job, to_quack_error(exc), time.monotonic() - started, self._info)
+        except anyio.get_cancelled_exc_class() as exc:
+            if comes_from_outside(exc):
+                raise
+            # A worker that let it out would vanish, and its items with it.
+            error = to_quack_error(own_error(self._service or "the storage", exc))
+            return _failed(job, error, time.monotonic() - started, self._info)
         moved = done.status is TransferStatus.OK
         if moved and job.size is not None:
             meter.advance(job.size)

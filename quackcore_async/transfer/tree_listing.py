@@ -8,7 +8,7 @@ from typing import Final
 import anyio
 import anyio.lowlevel
 
-from quackcore_async.concurrency import run_in_thread
+from quackcore_async.concurrency import comes_from_outside, own_error, run_in_thread
 from quackcore_async.errors import QuackError
 from quackcore_async.results import to_quack_error
 from quackcore_async.transfer.entries import Entry
@@ -81,6 +81,10 @@ class TreeListing:
                         await self._room.wait()
         except Exception as exc:  # noqa: BLE001 - a broken listing is a finding, which decides what may be done
             self.failure = to_quack_error(exc)
+        except anyio.get_cancelled_exc_class() as exc:
+            if comes_from_outside(exc):
+                raise
+            self.failure = to_quack_error(own_error("the listing", exc))
         self.failure = self.failure or next(iter(self.side.failures), None)
         self._has_ended = True
         self._more.set()

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quackcore_async.concurrency import feed, first_error, for_each
+from quackcore_async.errors import QuackError
 
 
 async def numbers(count: int) -> AsyncIterator[int]:
@@ -124,3 +125,21 @@ async def test_source_stays_at_its_end(make) -> None:
 )
 def test_first_error_is_no_group(exc) -> None:
     assert not isinstance(first_error(ExceptionGroup("outer", [exc])), ExceptionGroup)
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_an_item_whose_work_cancels_itself_is_an_error_and_not_left_out():
+    """A future that somebody else cancelled raises that too, and a task group takes its task for done."""
+    import asyncio
+
+    done = []
+
+    async def work(_index: int, item: int) -> None:
+        if item == 1:
+            raise asyncio.CancelledError
+        done.append(item)
+
+    with pytest.raises(QuackError, match="cancelled itself") as caught:
+        await for_each(work, range(5), max_concurrency=1)
+    assert caught.value.code == "cancelled"
+    assert done == [0]

@@ -246,3 +246,20 @@ async def test_a_hundred_workers_on_one_name_leave_one_whole_file(storage, root)
     assert content == content[:1] * 100_000
     assert [file["path"] for file in (await storage.list_files()).unwrap()] == ["a"]
     assert os.listdir(root) in ([], ["a"])
+
+
+async def test_the_generator_of_a_stream_that_cannot_be_written_is_closed(storage):
+    """Nobody else could: it is made in the call, and what it holds open would wait for the garbage collector."""
+    events = []
+
+    async def chunks():
+        try:
+            yield b"first"
+            yield "no bytes"
+            yield b"never"
+        finally:
+            await anyio.lowlevel.checkpoint()
+            events.append("closed")
+
+    assert not (await storage.write_stream("a", chunks())).success
+    assert events == ["closed"]

@@ -330,3 +330,13 @@ def test_the_root_is_asked_too_early(local):
         local.root  # noqa: B018
     with pytest.raises(InvalidNameError):
         Tree("/a").path_of("file:///b/c")
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+async def test_a_move_that_was_killed_halfway_is_completed(local, root, overwrite):
+    """With `overwrite=False` a file has both names for a moment, and renaming one to the other does nothing."""
+    (root / "old").write_bytes(b"content")
+    os.link(root / "old", root / "new")
+    (await local.move_file("old", "new", overwrite=overwrite)).unwrap()
+    assert os.listdir(root) == ["new"]
+    assert (root / "new").read_bytes() == b"content"

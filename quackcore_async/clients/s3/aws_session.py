@@ -4,8 +4,9 @@ import base64
 import functools
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any, Final
 
 from quackcore_async.clients.s3.connections import session_class
@@ -64,8 +65,8 @@ def prepare_client(
     settings: S3Settings,
     session: Any,  # noqa: ANN401 - aioboto3 is untyped
     destination: Destination,
-) -> AbstractAsyncContextManager[Any]:
-    """Return a client that is not open yet; reads botocore's description of S3: call it in a thread."""
+) -> Callable[[], AbstractAsyncContextManager[Any]]:
+    """Return what makes a client; reads botocore's description of S3: call it in a thread."""
     from aiobotocore.config import AioConfig
 
     _load_models(session)
@@ -80,14 +81,14 @@ def prepare_client(
         connect_timeout=settings.connect_timeout,
         read_timeout=settings.idle_timeout,
     )
-    manager: AbstractAsyncContextManager[Any] = session.client(
+    return partial(
+        session.client,
         "s3",
         region_name=destination.region,
         endpoint_url=destination.endpoint_url,
         verify=None if settings.verify_tls is True else settings.verify_tls,
         config=config,
     )
-    return manager
 
 
 def tune(raw: Any) -> None:  # noqa: ANN401 - an aioboto3 client is untyped

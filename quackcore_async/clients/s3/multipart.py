@@ -12,13 +12,14 @@ from quackcore_async.clients.s3.client import S3Client
 from quackcore_async.clients.s3.conditional import ConditionalWrite, Written, new_token
 from quackcore_async.clients.s3.names import S3Address
 from quackcore_async.clients.s3.objects import UploadedPart
-from quackcore_async.concurrency import shielded
-from quackcore_async.errors import ErrorKind, QuackError, TimedOutError
+from quackcore_async.concurrency import CLEANUP_TIMEOUT, protected, shielded
+from quackcore_async.errors import ErrorKind, QuackError, TimedOutError, TransportError
 from quackcore_async.logging import get_logger
 
 __all__ = ["MultipartUpload"]
 
 _ABORT_WAITS: Final = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)  # seconds before each abort
+_BEGIN_GRACE: Final = CLEANUP_TIMEOUT / 2  # seconds for an identifier after a cancellation; an abort has the rest
 _logger = get_logger(__name__)
 
 
@@ -50,6 +51,7 @@ class MultipartUpload:
         self._described = {**described, "Metadata": {**described.get("Metadata", {}), WRITE_KEY: self._token}}
         self._conditions = conditions
         self._parts: dict[int, UploadedPart] = {}
+        self._begun = 0  # the highest number: parts are numbered from 1
         self._upload_id = ""
         self._ended = False
 
@@ -57,7 +59,7 @@ class MultipartUpload:
         # Shielded: an upload whose identifier is lost with the answer could never be aborted. What a cancellation
         # that gets through the shield would lose with the returned value, `_begin` has kept.
         try:
-            await shielded(self._begin, timeout=self._client.settings.idle_timeout)
+            await protected(self._begin, limit=self._client.settings.idle_timeout, grace=_BEGIN_GRACE)
         except BaseException:
             if self._upload_id:
                 await self._abort()
@@ -74,10 +76,12 @@ class MultipartUpload:
 
     async def send(self, number: int, buffer: BodyBuffer) -> None:
         """Upload a filled buffer as part `number`."""
+        self._begun = max(self._begun, number)
         self._add(await self._client.upload_part(self._address, self._upload_id, number, buffer))
 
     async def copy(self, source: S3Address, number: int, *, start: int, end: int, if_match: str) -> None:
         """Make part `number` of a range of another object."""
+        self._begun = max(self._begun, number)
         self._add(
             await self._client.copy_part(
                 source, self._address, self._upload_id, number, start=start, end=end, if_match=if_match
@@ -85,7 +89,13 @@ class MultipartUpload:
         )
 
     async def complete(self) -> Written:
-        """Make the object of the parts that were sent."""
+        """Make the object of the parts that were sent.
+
+        Raises:
+            QuackError: if one of them never arrived: the service would leave it out without a word.
+        """
+        if len(self._parts) != max((self._begun, *self._parts)):
+            raise TransportError(f"parts of {self._address} never arrived: upload it again", retryable=True)
         parts = [self._parts[number] for number in sorted(self._parts)]
         write = ConditionalWrite(self._client.requester, self._address, self._conditions, token=self._token)
         try:

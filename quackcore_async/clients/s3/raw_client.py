@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
+from functools import partial
 from typing import Any, Self
 
 import anyio
@@ -18,10 +19,10 @@ class RawClient:
     """Opens an aioboto3 client at the first `get`: reading botocore's description of S3 takes 100 ms and 20 MiB.
 
     Args:
-        prepare: Returns the client's context manager; called in a worker thread.
+        prepare: Returns what makes the client's context manager; called in a worker thread.
     """
 
-    def __init__(self, prepare: Callable[[], AbstractAsyncContextManager[Any]]) -> None:
+    def __init__(self, prepare: Callable[[], Callable[[], AbstractAsyncContextManager[Any]]]) -> None:
         self._prepare = prepare
         self._manager: AbstractAsyncContextManager[Any] | None = None
         self._raw: Any = None
@@ -30,7 +31,7 @@ class RawClient:
     @classmethod
     def given(cls, raw: Any) -> Self:  # noqa: ANN401 - an aioboto3 client is untyped
         """Return an open client of the caller's, which stays open."""
-        client = cls(lambda: nullcontext(raw))
+        client = cls(lambda: partial(nullcontext, raw))
         client._raw = raw
         return client
 
@@ -54,7 +55,8 @@ class RawClient:
 
     async def _open(self) -> Any:  # noqa: ANN401 - an aioboto3 client is untyped
         try:
-            manager = await run_in_thread(self._prepare)
+            make = await run_in_thread(self._prepare)
+            manager = make()  # here: it holds a coroutine, which a cancellation on the way would leave unawaited
             raw = await manager.__aenter__()
         except Exception as exc:
             raise cannot_open(exc) from exc
