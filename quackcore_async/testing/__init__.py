@@ -1,5 +1,29 @@
 """What authors of integrations test theirs with."""
 
-from quackcore_async.testing.conformance import STORAGE_CHECKS, ConformanceError, check_storage
+from typing import TYPE_CHECKING
 
-__all__ = ["STORAGE_CHECKS", "ConformanceError", "check_storage"]
+from quackcore_async.exports import lazy_exports
+
+if TYPE_CHECKING:
+    from quackcore_async.testing.conformance import STORAGE_CHECKS, ConformanceError, check_storage
+    from quackcore_async.testing.faults import Drawn, FaultPlan, FaultProxy, InOrder, Rule, Script
+else:
+    __getattr__, __dir__ = lazy_exports(
+        __name__,
+        {
+            "conformance": ("STORAGE_CHECKS", "ConformanceError", "check_storage"),
+            "faults": ("Drawn", "FaultPlan", "FaultProxy", "InOrder", "Rule", "Script"),
+        },
+    )
+
+__all__ = [
+    "STORAGE_CHECKS",
+    "ConformanceError",
+    "Drawn",
+    "FaultPlan",
+    "FaultProxy",
+    "InOrder",
+    "Rule",
+    "Script",
+    "check_storage",
+]
