@@ -12,7 +12,9 @@ SHORT_OBJECTS = 250
 
 def pytest_addoption(parser):
     group = parser.getgroup("faults", "runs with faults on purpose")
-    group.addoption("--fault-seconds", type=float, help="go on with new seeds for so long (else QUACK_FAULT_SECONDS)")
+    group.addoption(
+        "--fault-seconds", type=float, help="go on with new seeds for so long (else QUACK_FAULT_SECONDS)"
+    )
     group.addoption("--fault-seed", type=int, help="seed of the first run; drawn when the run is a long one")
     group.addoption("--fault-objects", type=int, help=f"objects of a run; {SHORT_OBJECTS}, or 10000 in a long run")
     group.addoption("--fault-rate", type=float, default=0.05, help="share of the requests that get a fault")

@@ -107,7 +107,8 @@ class Workload:
 
     async def _sync_up(self) -> None:
         operations = [
-            self.history.write("sync", REMOTE, f"sync/{name}", digest) for name, digest in self._tree_digests.items()
+            self.history.write("sync", REMOTE, f"sync/{name}", digest)
+            for name, digest in self._tree_digests.items()
         ]
         extra = [
             name
@@ -117,11 +118,16 @@ class Workload:
         operations += [self.history.delete(REMOTE, name) for name in extra]
         outcomes: list = []
         result = await sync(self._tree, (self._storage, "sync"), delete=True, on_outcome=outcomes.append)
-        self.history.settle_mirror(operations, result, outcomes, lambda outcome: f"sync/{_name_in(outcome.target)}")
+        self.history.settle_mirror(
+            operations, result, outcomes, lambda outcome: f"sync/{_name_in(outcome.target)}"
+        )
 
     async def _sync_down(self) -> None:
         operations = self.history.mirror(
-            REMOTE, MIRROR, place=lambda name: name.removeprefix("sync/") if name.startswith("sync/") else "", delete=True
+            REMOTE,
+            MIRROR,
+            place=lambda name: name.removeprefix("sync/") if name.startswith("sync/") else "",
+            delete=True,
         )
         outcomes: list = []
         result = await sync((self._storage, "sync"), self._mirror, delete=True, on_outcome=outcomes.append)

@@ -24,6 +24,7 @@ __all__ = ["Downloaded", "download"]
 
 _FLUSH: Final = 2 * MIB  # bytes that are gathered before a thread writes them
 _BRIEF: Final = MIB // 4  # bytes whose writing is so short that it shares the way to a thread with others
+_BEGUN_AGAIN: Final = frozenset({"changed", "integrity"})
 _MAX_CHUNKS: Final = 512  # under IOV_MAX, 1024 on Linux: most buffers of one vectored write
 
 Verified = Literal["full", "length"]
@@ -54,7 +55,8 @@ async def download(
 ) -> Downloaded:
     """Download an object to an open file, from its first byte on.
 
-    All ranges are read under one entity tag. An object that is replaced meanwhile is begun once more.
+    All ranges are read under one entity tag. An object that is replaced meanwhile, or that comes damaged, is begun
+    once more.
 
     Args:
         client: Where from.
@@ -69,7 +71,7 @@ async def download(
     Raises:
         RemoteNotFoundError: if there is no such object.
         ConflictError: with code `changed`, if it was replaced twice.
-        IntegrityError: if the bytes do not have the object's checksum.
+        IntegrityError: if the bytes do not have the object's checksum, twice.
         OSError: if the disk fails.
     """
     check_key(address.key)
@@ -79,8 +81,8 @@ async def download(
     try:
         try:
             return await attempt().run()
-        except ConflictError as error:
-            if error.code != "changed":
+        except (ConflictError, IntegrityError) as error:
+            if error.code not in _BEGUN_AGAIN:
                 raise
         told.restart()
         return await attempt().run()

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import hashlib
 from pathlib import Path
 
 import anyio
@@ -338,6 +339,35 @@ async def test_wrong_bytes_are_found_by_their_checksum(scripted_s3, scripted, tm
             finish=lambda _verified: None,
         )
     assert caught.value.kind is ErrorKind.CORRUPTED
+
+
+DAMAGED = {
+    "other bytes": Answer(
+        206, {"ETag": f'"{hashlib.md5(b"content").hexdigest()}"', "Content-Range": "bytes 0-6/7"}, b"contemt"
+    ),
+    "too many bytes": Answer(
+        206,
+        {
+            "ETag": f'"{hashlib.md5(b"content").hexdigest()}"',
+            "Content-Range": "bytes 0-6/7",
+            "Content-Length": "14",
+        },
+        b"contentcontent",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+async def test_bytes_that_are_damaged_on_the_way_are_asked_for_once_more(scripted_s3, scripted, tmp_path, damage):
+    scripted_s3.put("key", b"content")
+    scripted_s3.script = once("GetObject", DAMAGED[damage])
+    verified = []
+    with (tmp_path / "out").open("w+b") as out:
+        await download(
+            scripted, scripted_s3.endpoint.address("key"), lambda _info: out.fileno(), finish=verified.append
+        )
+    assert (tmp_path / "out").read_bytes() == b"content"
+    assert (verified, scripted_s3.count("GetObject")) == (["full"], 2)
 
 
 LOST = Answer(forget=True)
