@@ -9,10 +9,10 @@ import pytest
 from quackcore_async.auth import AwsCredentialsProvider
 from quackcore_async.concurrency import run_in_thread
 from quackcore_async.storage import S3Storage
-from quackcore_async.testing import Drawn, FaultProxy, HistoryError
+from quackcore_async.testing import FaultProxy, HistoryError
 from quackcore_async.testing.history import Verdict, Violation
 from tests.faults.bucket import empty_bucket, make_bucket, state_of_bucket
-from tests.faults.menu import MENU
+from tests.faults.menu import plan
 from tests.faults.workload import REMOTE, Workload
 
 PART = 5 * 1024**2
@@ -36,7 +36,7 @@ class Run:
 
 async def run_once(endpoint, folder, *, seed, objects, rate, engine="auto", keep=0) -> Run:
     bucket = await run_in_thread(make_bucket, endpoint, f"faults-{seed}-{objects}")
-    proxy = FaultProxy(bucket.url, Drawn(MENU, rate=rate, seed=seed), keep=keep)
+    proxy = FaultProxy(bucket.url, plan(seed, rate), keep=keep)
     async with anyio.create_task_group() as group:
         url = await group.start(proxy.serve)
         storage = S3Storage(

@@ -341,7 +341,7 @@ class S3Client:
     async def delete(self, address: S3Address, *, if_match: str | None = None) -> None:
         """Delete an object; one that is not there is a success, as S3 has it."""
         parameters = _present({**_place(address), "IfMatch": if_match})
-        await self.requester.send("delete_object", f"delete {address}", parameters)
+        await self.requester.send("delete_object", f"delete {address}", parameters, writes=True)
 
     async def delete_batch(self, bucket: str, keys: Sequence[str]) -> list[DeleteFailure]:
         """Delete up to 1000 objects with one request and return those that failed.
@@ -359,6 +359,7 @@ class S3Client:
             "delete_objects",
             f"delete {len(keys)} objects of {bucket}",
             {"Bucket": bucket, "Delete": {"Objects": [{"Key": key} for key in keys], "Quiet": True}},
+            writes=True,
         )
         return [
             DeleteFailure(entry.get("Key", ""), entry.get("Code", ""), entry.get("Message", ""))

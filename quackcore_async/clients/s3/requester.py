@@ -100,10 +100,17 @@ class Requester:
         writes: bool = False,
         bulk: bool = False,
     ) -> dict[str, Any]:
-        """Send a request with its retries, in the caller's own slot."""
+        """Send a request with its retries, in the caller's own slot; one lost answer leaves all of them open."""
+        lost = False
 
         async def attempt() -> dict[str, Any]:
-            return await self.attempt(operation, action, params, body=body, writes=writes)
+            nonlocal lost
+            try:
+                return await self.attempt(operation, action, params, body=body, writes=writes)
+            except QuackError as error:
+                lost = lost or error.indeterminate
+                error.indeterminate = lost
+                raise
 
         return await self.repeat(attempt, bulk=bulk or body is not None)
 

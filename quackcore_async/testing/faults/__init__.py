@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         Slices,
         Stall,
     )
-    from quackcore_async.testing.faults.plans import Drawn, FaultPlan, InOrder, Rule, Script
+    from quackcore_async.testing.faults.plans import Drawn, FaultPlan, FirstOf, InOrder, Rule, Script
     from quackcore_async.testing.faults.proxy import FaultProxy
     from quackcore_async.testing.faults.requests import ProxiedRequest
     from quackcore_async.testing.faults.s3 import ErrorIn200, ExpiredToken, LoopingListing, S3Error, SlowDown
@@ -60,7 +60,7 @@ else:
             ),
             "exchange": ("Exchange", "Fault", "Handled"),
             "network": ("Bandwidth", "HangUp", "Latency", "LostAnswer", "Reset", "Slices", "Stall"),
-            "plans": ("Drawn", "FaultPlan", "InOrder", "Rule", "Script"),
+            "plans": ("Drawn", "FaultPlan", "FirstOf", "InOrder", "Rule", "Script"),
             "proxy": ("FaultProxy",),
             "requests": ("ProxiedRequest",),
             "s3": ("ErrorIn200", "ExpiredToken", "LoopingListing", "S3Error", "SlowDown"),
@@ -81,6 +81,7 @@ __all__ = [
     "Fault",
     "FaultPlan",
     "FaultProxy",
+    "FirstOf",
     "Handled",
     "HangUp",
     "InOrder",

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 from quackcore_async.testing.faults.exchange import Fault
 from quackcore_async.testing.faults.requests import ProxiedRequest, dice
 
-__all__ = ["Drawn", "FaultPlan", "InOrder", "Rule", "Script"]
+__all__ = ["Drawn", "FaultPlan", "FirstOf", "InOrder", "Rule", "Script"]
 
 
 @runtime_checkable
@@ -121,6 +121,32 @@ class InOrder:
         """Return the entry of the request's number."""
         entry = self.entries[request.number - 1] if request.number <= len(self.entries) else None
         return () if entry is None else (entry,)
+
+
+@dataclass
+class FirstOf:
+    """Several plans: the first that has something for a request decides, and its seed is the seed of all.
+
+        FirstOf(Drawn(menu, rate=0.05), Script(Rule(ExpiredToken(), nth=100)))
+
+    Args:
+        *plans: The plans.
+    """
+
+    plans: tuple[FaultPlan, ...]
+
+    def __init__(self, *plans: FaultPlan) -> None:
+        self.plans = plans
+
+    @property
+    def seed(self) -> int:
+        """Seed of the first plan; 0 without any."""
+        return self.plans[0].seed if self.plans else 0
+
+    def faults_for(self, request: ProxiedRequest) -> Sequence[Fault]:
+        """Return the faults of the first plan that has some; each plan is asked about each request."""
+        answers = [plan.faults_for(request) for plan in self.plans]
+        return next((faults for faults in answers if faults), ())
 
 
 @dataclass(frozen=True, slots=True)

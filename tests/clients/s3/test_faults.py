@@ -341,6 +341,31 @@ async def test_wrong_bytes_are_found_by_their_checksum(scripted_s3, scripted, tm
     assert caught.value.kind is ErrorKind.CORRUPTED
 
 
+@pytest.mark.parametrize("operation", ["DeleteObject", "DeleteObjects"])
+async def test_a_deletion_whose_answers_are_all_lost_may_have_happened(scripted_s3, scripted, operation):
+    scripted_s3.script = always(operation, LOST)
+    with pytest.raises(QuackError) as caught:
+        if operation == "DeleteObject":
+            await scripted.delete(scripted_s3.endpoint.address("key"))
+        else:
+            await scripted.delete_batch("scripted", ["key"])
+    assert caught.value.indeterminate
+
+
+@pytest.mark.parametrize("lost_first", [True, False])
+async def test_a_deletion_that_was_refused_after_an_answer_was_lost_may_have_happened(
+    scripted_s3, scripted, lost_first
+):
+    refusals = [LOST] if lost_first else []
+    scripted_s3.script = lambda request: refusals.pop() if refusals else error_answer(503, "SlowDown")
+    scripted_s3.put("key", b"content")
+    with pytest.raises(ResponseError) as caught:
+        await scripted.delete(scripted_s3.endpoint.address("key"))
+    assert caught.value.kind is ErrorKind.RATE_LIMITED
+    assert caught.value.indeterminate is lost_first
+    assert ("key" in scripted_s3.objects) is not lost_first
+
+
 DAMAGED = {
     "other bytes": Answer(
         206, {"ETag": f'"{hashlib.md5(b"content").hexdigest()}"', "Content-Range": "bytes 0-6/7"}, b"contemt"

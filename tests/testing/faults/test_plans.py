@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from quackcore_async.testing.faults import (
     Drawn,
     FaultPlan,
+    FirstOf,
     HangUp,
     InOrder,
     Latency,
@@ -28,7 +29,7 @@ def drawn_for(plan, requests):
 
 
 def test_every_plan_is_one():
-    assert all(isinstance(plan, FaultPlan) for plan in (Script(), InOrder(), Drawn([], rate=0)))
+    assert all(isinstance(plan, FaultPlan) for plan in (Script(), InOrder(), FirstOf(), Drawn([], rate=0)))
 
 
 def test_a_list_goes_by_the_number_of_the_request():
@@ -71,6 +72,13 @@ def test_a_rule_says_which_requests_it_means(rule, matches):
 def test_the_first_rule_that_is_met_decides():
     script = Script(Rule((Latency(1), SlowDown()), nth=1), Rule(Reset(), times=1))
     assert [script.faults_for(request()) for _ in range(3)] == [(Latency(1), SlowDown()), (Reset(),), ()]
+
+
+def test_the_first_plan_that_has_something_decides_and_all_count():
+    plan = FirstOf(InOrder(Reset(), None, seed=5), Script(Rule(SlowDown(), nth=2), Rule(HangUp(), nth=1)))
+    assert [plan.faults_for(request(number=n)) for n in (1, 2, 3)] == [(Reset(),), (SlowDown(),), ()]
+    assert plan.seed == 5
+    assert FirstOf().seed == 0
 
 
 SOME = [request("PUT", f"/bucket/key{n}", attempt=attempt) for n in range(500) for attempt in (1, 2)]
