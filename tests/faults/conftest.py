@@ -51,5 +51,17 @@ def fault_options(request) -> FaultOptions:
 
 
 @pytest.fixture
+def say(request):
+    """Report how a long run goes, past the capturing of output."""
+    reporter = request.config.pluginmanager.getplugin("terminalreporter")
+
+    def say(line: str) -> None:
+        if reporter is not None:  # in a worker of xdist there is none
+            reporter.write_line(line)
+
+    return say
+
+
+@pytest.fixture
 def anyio_backend():
     return "asyncio"
