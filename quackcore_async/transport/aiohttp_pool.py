@@ -13,6 +13,7 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 from yarl import URL
 
+from quackcore_async.transport.aiohttp_connection import use_connection
 from quackcore_async.transport.aiohttp_errors import httpx_error
 from quackcore_async.transport.attempt import Attempt, seconds
 from quackcore_async.transport.outgoing import OutgoingBody, body_of, declared_length
@@ -115,10 +116,12 @@ class AiohttpPool(AiohttpTransport):
     reclaims = True
 
     def __init__(self, context: ssl.SSLContext, max_connections: int, keepalive_expiry: float) -> None:
+        connector = aiohttp.TCPConnector(
+            ssl=context, limit=max_connections, keepalive_timeout=keepalive_expiry, ttl_dns_cache=10
+        )
+        use_connection(connector)
         session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                ssl=context, limit=max_connections, keepalive_timeout=keepalive_expiry, ttl_dns_cache=10
-            ),
+            connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,

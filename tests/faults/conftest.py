@@ -1,12 +1,68 @@
-"""Options of the fault tests."""
+"""Options of the runs with faults: `pytest tests/faults --fault-seconds=600 --fault-seed=7 --fault-objects=10000`."""
+
+import os
+import secrets
+from dataclasses import dataclass
 
 import pytest
 
+SHORT_SEED = 20_240
+SHORT_OBJECTS = 250
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
+
+def pytest_addoption(parser):
+    group = parser.getgroup("faults", "runs with faults on purpose")
+    group.addoption(
         "--fault-full", action="store_true", help="kill and cancel at every point, in place of a subset"
     )
+    group.addoption(
+        "--fault-seconds", type=float, help="go on with new seeds for so long (else QUACK_FAULT_SECONDS)"
+    )
+    group.addoption("--fault-seed", type=int, help="seed of the first run; drawn when the run is a long one")
+    group.addoption("--fault-objects", type=int, help=f"objects of a run; {SHORT_OBJECTS}, or 10000 in a long run")
+    group.addoption("--fault-rate", type=float, default=0.05, help="share of the requests that get a fault")
+
+
+@dataclass(frozen=True)
+class FaultOptions:
+    seconds: float
+    seed: int
+    objects: int
+    rate: float
+
+    @property
+    def is_long(self) -> bool:
+        return self.seconds > 0
+
+
+LONG_SECONDS = os.environ.get("QUACK_FAULT_SECONDS", "0")  # read here: tests see no QUACK_ variables
+
+
+@pytest.fixture(scope="session")
+def fault_options(request) -> FaultOptions:
+    def option(name, default):
+        value = request.config.getoption(name, default=None)
+        return default if value is None else value
+
+    seconds = option("--fault-seconds", float(LONG_SECONDS))
+    return FaultOptions(
+        seconds=seconds,
+        seed=option("--fault-seed", secrets.randbits(31) if seconds else SHORT_SEED),
+        objects=option("--fault-objects", 10_000 if seconds else SHORT_OBJECTS),
+        rate=option("--fault-rate", 0.05),
+    )
+
+
+@pytest.fixture
+def say(request):
+    """Report how a long run goes, past the capturing of output."""
+    reporter = request.config.pluginmanager.getplugin("terminalreporter")
+
+    def say(line: str) -> None:
+        if reporter is not None:  # in a worker of xdist there is none
+            reporter.write_line(line)
+
+    return say
 
 
 @pytest.fixture

@@ -411,6 +411,20 @@ class TestBodies:
 
         asyncio.run(give_up())
 
+    async def test_a_body_that_makes_no_sense_in_a_later_piece_is_an_error_at_once(
+        self, wire: Wire, server: FaultyServer
+    ) -> None:
+        def broken(talk: faulty.Conversation) -> None:
+            talk.send(head(200, {"Transfer-Encoding": "chunked"}) + b"5\r\nhello\r\n")
+            talk.wait(0.05)
+            talk.send(b"nonsense\r\n")
+            talk.wait(30)
+
+        server.script(broken)
+        with anyio.fail_after(10):
+            error = await failure(wire, a_request(url=server.url, timeout=20))
+        assert isinstance(error, httpx.RemoteProtocolError)
+
 
 class TestTls:
     """Whom it trusts."""

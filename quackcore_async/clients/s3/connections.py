@@ -30,7 +30,9 @@ def _drop_unsent(connector: Any) -> None:  # noqa: ANN401 - so that aiohttp is i
     asyncio closes a connection once all is sent that was written to it. A request that is given up because nothing
     goes out would keep its socket and its bytes until the peer goes away; so what is unsent is dropped.
     """
-    connector._factory = functools.partial(_connection_class(), loop=connector._loop)  # noqa: SLF001 - it has no public name
+    from quackcore_async.transport.aiohttp_connection import use_connection
+
+    use_connection(connector, _connection_class())
 
 
 def _send_once(session: Any) -> None:  # noqa: ANN401 - so that aiohttp is imported when it is needed
@@ -63,12 +65,12 @@ def session_class() -> Any:  # noqa: ANN401 - aiobotocore is untyped
 
 @functools.cache
 def _connection_class() -> Any:  # noqa: ANN401 - a subclass made once aiohttp is there
-    from aiohttp.client_proto import ResponseHandler
+    from quackcore_async.transport.aiohttp_connection import Connection
 
-    class Connection(ResponseHandler):
+    class DroppingConnection(Connection):
         def close(self) -> None:
             if self.transport is not None and self.transport.get_write_buffer_size():
                 self.abort()
             super().close()
 
-    return Connection
+    return DroppingConnection

@@ -25,6 +25,7 @@ __all__ = ["Downloaded", "download"]
 
 _FLUSH: Final = 2 * MIB  # bytes that are gathered before a thread writes them
 _BRIEF: Final = MIB // 4  # bytes whose writing is so short that it shares the way to a thread with others
+_BEGUN_AGAIN: Final = frozenset({"changed", "integrity"})
 _MAX_CHUNKS: Final = 512  # under IOV_MAX, 1024 on Linux: most buffers of one vectored write
 
 Verified = Literal["full", "length"]
@@ -56,7 +57,8 @@ async def download(
 ) -> Downloaded:
     """Download an object to an open file, from its first byte on.
 
-    All ranges are read under one entity tag. An object that is replaced meanwhile is begun once more.
+    All ranges are read under one entity tag. An object that is replaced meanwhile, or that comes damaged, is begun
+    once more.
 
     Args:
         client: Where from.
@@ -73,7 +75,7 @@ async def download(
     Raises:
         RemoteNotFoundError: if there is no such object.
         ConflictError: with code `changed`, if it was replaced twice.
-        IntegrityError: if the bytes do not have the object's checksum.
+        IntegrityError: if the bytes do not have the object's checksum, twice.
         OSError: if the disk fails.
     """
     check_key(address.key)
@@ -83,14 +85,10 @@ async def download(
     )
     await client.files.acquire()
     try:
-        first = attempt()
         try:
-            return await first.run()
-        except ConflictError as error:
-            if error.code != "changed":
-                raise
-        except IntegrityError:
-            if not first.has_resumed:  # else what an earlier process has left may be damaged
+            return await attempt().run()
+        except (ConflictError, IntegrityError) as error:
+            if error.code not in _BEGUN_AGAIN:
                 raise
         told.restart()
         return await attempt().run()
@@ -130,7 +128,6 @@ class _Download:
         progress: Callable[[int], None],
         kept: KeptRanges | None,
     ) -> None:
-        self.has_resumed = False
         self._kept = kept
         self._client = client
         self._address = address
@@ -155,7 +152,6 @@ class _Download:
         self._begin_checksum(expectation_of(info))
         done = kept.done()
         missing = list(missing_parts(info.size, self._part_size, done))
-        self.has_resumed = bool(done)
         self._progress(info.size - sum(part.size for part in missing))
         await self._fetch_parts(info, missing)
         return Downloaded(info, await run_in_thread(self._settle, info))

@@ -94,10 +94,17 @@ class Requester:
         writes: bool = False,
         bulk: bool = False,
     ) -> dict[str, Any]:
-        """Send a request with its retries, in the caller's own slot."""
+        """Send a request with its retries, in the caller's own slot; one lost answer leaves all of them open."""
+        lost = False
 
         async def attempt() -> dict[str, Any]:
-            return await self.attempt(operation, action, params, body=body, writes=writes)
+            nonlocal lost
+            try:
+                return await self.attempt(operation, action, params, body=body, writes=writes)
+            except QuackError as error:
+                lost = lost or error.indeterminate
+                error.indeterminate = lost
+                raise
 
         return await self.repeat(attempt, bulk=bulk or body is not None)
 
@@ -150,6 +157,8 @@ class Requester:
         try:
             answer = await client.engine.send(operation, params, body)
             outcome = "ok"
+            if "Body" in answer:
+                answer["Body"] = _Body(answer["Body"], client)
         except Exception as exc:
             error = classify(exc)
             if error.kind is ErrorKind.RATE_LIMITED:
@@ -165,8 +174,27 @@ class Requester:
             size = 0 if body is None else body.size.bit_length()
             self._slots.note(outcome, monotonic() - begun, (operation, size))
             client.in_flight -= 1
-            if client.retired:
+            if self._source.has_retired:
                 await self._source.close_idle()
+
+
+class _Body:
+    """The body of an answer, whose client stays open until it is closed."""
+
+    __slots__ = ("_body", "_client", "read")
+
+    def __init__(self, body: Any, client: OpenClient) -> None:  # noqa: ANN401 - each engine has its own
+        self.read = body.read
+        self._body = body
+        self._client: OpenClient | None = client
+        client.in_flight += 1
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.in_flight -= 1
+            self._body.close()
 
 
 class _Slot:

@@ -47,7 +47,7 @@ class OpenClient:
         engine: What sends its requests.
         destination: The service that they go to.
         credentials: botocore's credentials, which renew themselves; None where there are none.
-        in_flight: Requests that have not finished.
+        in_flight: Requests that have not finished, and answers that are still being read.
         retired: Whether a newer client has taken its place.
     """
 
@@ -133,6 +133,11 @@ class ClientSource:
             self._retired.append(expired)
         await self.close_idle()
         return True
+
+    @property
+    def has_retired(self) -> bool:
+        """Whether clients are kept open that have been replaced."""
+        return bool(self._retired)
 
     async def close_idle(self) -> None:
         """Close the retired clients that no request uses any more."""

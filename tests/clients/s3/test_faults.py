@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import hashlib
 from pathlib import Path
 
 import anyio
@@ -338,6 +339,62 @@ async def test_wrong_bytes_are_found_by_their_checksum(scripted_s3, scripted, tm
             finish=lambda _verified: None,
         )
     assert caught.value.kind is ErrorKind.CORRUPTED
+
+
+@pytest.mark.parametrize("operation", ["DeleteObject", "DeleteObjects"])
+async def test_a_deletion_whose_answers_are_all_lost_may_have_happened(scripted_s3, scripted, operation):
+    scripted_s3.script = always(operation, LOST)
+    deletion = (
+        scripted.delete(scripted_s3.endpoint.address("key"))
+        if operation == "DeleteObject"
+        else scripted.delete_batch("scripted", ["key"])
+    )
+    with pytest.raises(QuackError) as caught:
+        await deletion
+    assert caught.value.indeterminate
+
+
+@pytest.mark.parametrize("lost_first", [True, False])
+async def test_a_deletion_that_was_refused_after_an_answer_was_lost_may_have_happened(
+    scripted_s3, scripted, lost_first
+):
+    refusals = [LOST] if lost_first else []
+    scripted_s3.script = lambda request: refusals.pop() if refusals else error_answer(503, "SlowDown")
+    scripted_s3.put("key", b"content")
+    with pytest.raises(ResponseError) as caught:
+        await scripted.delete(scripted_s3.endpoint.address("key"))
+    assert caught.value.kind is ErrorKind.RATE_LIMITED
+    assert caught.value.indeterminate is lost_first
+    assert ("key" in scripted_s3.objects) is not lost_first
+
+
+DAMAGED = {
+    "other bytes": Answer(
+        206, {"ETag": f'"{hashlib.md5(b"content").hexdigest()}"', "Content-Range": "bytes 0-6/7"}, b"contemt"
+    ),
+    "too many bytes": Answer(
+        206,
+        {
+            "ETag": f'"{hashlib.md5(b"content").hexdigest()}"',
+            "Content-Range": "bytes 0-6/7",
+            "Content-Length": "14",
+        },
+        b"contentcontent",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+async def test_bytes_that_are_damaged_on_the_way_are_asked_for_once_more(scripted_s3, scripted, tmp_path, damage):
+    scripted_s3.put("key", b"content")
+    scripted_s3.script = once("GetObject", DAMAGED[damage])
+    verified = []
+    with (tmp_path / "out").open("w+b") as out:
+        await download(
+            scripted, scripted_s3.endpoint.address("key"), lambda _info: out.fileno(), finish=verified.append
+        )
+    assert (tmp_path / "out").read_bytes() == b"content"
+    assert (verified, scripted_s3.count("GetObject")) == (["full"], 2)
 
 
 LOST = Answer(forget=True)

@@ -1,7 +1,9 @@
 """How a client is opened, mostly against SeaweedFS, which refuses what is not signed by its key."""
 
 import asyncio
+import os
 
+import anyio
 import pytest
 
 from quackcore_async.clients.s3 import S3Client, S3Keys, S3Settings, upload_bytes
@@ -154,6 +156,51 @@ async def test_opening_does_not_block_the_event_loop(seaweed):
         pass
     watcher.cancel()
     assert longest < 0.5
+
+
+@pytest.mark.parametrize("engine", ["lean", "aioboto3"])
+async def test_a_body_that_is_being_read_outlives_the_renewal_of_credentials(seaweed, engine):
+    keys = S3Keys(seaweed.access_key_id, Secret(seaweed.secret_access_key))
+    content = os.urandom(3_000_000)
+
+    async def provide():
+        return keys
+
+    settings = seaweed.settings(keys=None, keys_provider=provide, engine=engine)
+    async with S3Client(settings) as client:
+        await upload_bytes(client, content, seaweed.address("key"))
+        requester = client.requester
+        answer = await requester.send("get_object", "read", {"Bucket": seaweed.bucket, "Key": "key"})
+        body, old = answer["Body"], requester.connected
+        read = await body.read(1000)
+        assert await requester._source.renew(old)
+        await client.head_bucket(seaweed.bucket)
+        assert old.in_flight == 1
+        while piece := await body.read(1_000_000):
+            read += piece
+        assert read == content
+        body.close()
+        await client.head_bucket(seaweed.bucket)
+        assert not requester._source.has_retired
+
+
+@pytest.mark.parametrize("engine", ["lean", "aioboto3"])
+async def test_who_reads_a_body_hears_that_the_client_was_closed(seaweed, engine):
+    client = S3Client(seaweed.settings(engine=engine))
+    async with client:
+        await upload_bytes(client, os.urandom(30_000_000), seaweed.address("key"))
+        answer = await client.requester.send("get_object", "read", {"Bucket": seaweed.bucket, "Key": "key"})
+        await answer["Body"].read(1000)
+    try:
+        with anyio.fail_after(10), pytest.raises(Exception, match="closed|broke"):  # noqa: PT011 - each has its own
+            await read_to_the_end(answer["Body"])
+    finally:
+        answer["Body"].close()
+
+
+async def read_to_the_end(body):
+    while await body.read(1_000_000):
+        pass
 
 
 def test_settings_show_no_secret():
