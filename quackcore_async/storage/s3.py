@@ -150,15 +150,18 @@ class S3Storage(BaseStorageIntegration):
         client = S3Client(settings, retry=self._retry, session=self._session, client=self._given_client)
         await self._exit_stack.enter_async_context(client)
         await client.head_bucket(config.bucket_name)
-        self._small = await self._open_small_files(client) if config.engine == "obstore" else None
+        if config.engine == "obstore":
+            self._small = await self._open_small_files(client, config.bucket_name)
         self._opened = config, client
 
-    async def _open_small_files(self, client: S3Client) -> "SmallFiles":
+    async def _open_small_files(self, client: S3Client, bucket: str) -> "SmallFiles":
         from quackcore_async.clients.objectstore import ObjectStoreClient
         from quackcore_async.storage.s3_obstore import SmallFiles, settings_for
 
         hot = ObjectStoreClient(settings_for(client), retry=self._retry)
-        return SmallFiles(await self._exit_stack.enter_async_context(hot))
+        await self._exit_stack.enter_async_context(hot)
+        await hot.store(bucket)  # now, and not before the first file
+        return SmallFiles(hot)
 
     @property
     def _client(self) -> S3Client:

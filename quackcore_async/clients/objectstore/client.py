@@ -3,14 +3,13 @@
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from quackcore_async.clients.objectstore.failures import classify
 from quackcore_async.clients.objectstore.listing import Listing
 from quackcore_async.clients.objectstore.meanings import CANNOT_SIGN
 from quackcore_async.clients.objectstore.names import ObjectAddress
 from quackcore_async.clients.objectstore.objects import object_info
-from quackcore_async.clients.objectstore.opening import BucketStores
 from quackcore_async.clients.objectstore.requester import Requester
 from quackcore_async.clients.objectstore.stream import ObjectStream
 from quackcore_async.clients.s3.objects import ListPage, ObjectInfo
@@ -47,11 +46,11 @@ class ObjectStoreClient(Requester):
         Raises:
             RemoteNotFoundError: of kind `misconfigured` and code `bucket_missing`, if there is none.
         """
-        stores = await self.stores(address.bucket)
+        store = await self.store(address.bucket)
         obstore = self.obstore
 
         async def attempt() -> object:
-            return await obstore.list(stores.plain, f"{address.key}{_PROBE}", chunk_size=1).collect_async()
+            return await obstore.list(store, f"{address.key}{_PROBE}", chunk_size=1).collect_async()
 
         try:
             await self.call(f"open {address}", attempt)
@@ -72,21 +71,21 @@ class ObjectStoreClient(Requester):
         Raises:
             RemoteNotFoundError: if there is no such object.
         """
-        stores = await self.stores(address.bucket)
-        return await self.call(f"look up {address}", partial(self._head, stores, address))
+        store = await self.store(address.bucket)
+        return await self.call(f"look up {address}", partial(self._head, store, address))
 
     async def find(self, address: ObjectAddress) -> ObjectInfo | None:
         """Look an object up, in the caller's own place of the queue; None when there is none."""
-        stores = await self.stores(address.bucket)
+        store = await self.store(address.bucket)
         try:
-            return await self.repeat(f"look up {address}", partial(self._head, stores, address))
+            return await self.repeat(f"look up {address}", partial(self._head, store, address))
         except QuackError as error:
             if error.kind is ErrorKind.NOT_FOUND:
                 return None
             raise
 
-    async def _head(self, stores: BucketStores, address: ObjectAddress) -> ObjectInfo:
-        answer = await self.obstore.get_async(stores.plain, address.key, options={"head": True})
+    async def _head(self, store: Any, address: ObjectAddress) -> ObjectInfo:  # noqa: ANN401 - as `store` returns it
+        answer = await self.obstore.get_async(store, address.key, options={"head": True})
         return object_info(address.key, answer.meta, answer.attributes)
 
     def stream(
@@ -127,8 +126,8 @@ class ObjectStoreClient(Requester):
         Raises:
             ConflictError: with code `exists` or `changed`, if a condition does not hold.
         """
-        stores = await self.stores(address.bucket)
-        store = stores.plain if len(data) < self.settings.part_size // 16 else stores.sending
+        small = len(data) < self.settings.part_size // 16
+        store = await self.store(address.bucket, "plain" if small else "sending")
         obstore = self.obstore
         action = f"write {address}"
         mode = await self._mode(address, if_match) if if_match is not None else None if overwrite else "create"
@@ -160,8 +159,8 @@ class ObjectStoreClient(Requester):
 
     async def _holds(self, address: ObjectAddress, data: bytes) -> bool:
         """Tell whether an object has this content."""
-        stores = await self.stores(address.bucket)
-        answer = await self.obstore.get_async(stores.plain, address.key)
+        store = await self.store(address.bucket)
+        answer = await self.obstore.get_async(store, address.key)
         return answer.meta["size"] == len(data) and bytes(await answer.bytes_async()) == data
 
     async def pages(self, bucket: str, folder: str = "") -> AsyncGenerator[ListPage, None]:
@@ -170,17 +169,17 @@ class ObjectStoreClient(Requester):
         The names are obstore's, which has none that end in `/`: the marker of a folder comes as an empty object of
         the folder's name.
         """
-        listing = Listing(self, await self.stores(bucket), bucket, folder)
+        listing = await Listing.begin(self, bucket, folder)
         while (page := await listing.next_page()) is not None:
             yield page
 
     async def folder_page(self, bucket: str, folder: str = "") -> ListPage:
         """Return what lies in a folder itself, all of it at once."""
-        stores = await self.stores(bucket)
+        store = await self.store(bucket)
         obstore = self.obstore
 
         async def attempt() -> ListPage:
-            found = await obstore.list_with_delimiter_async(stores.plain, folder.removesuffix("/") or None)
+            found = await obstore.list_with_delimiter_async(store, folder.removesuffix("/") or None)
             objects = [object_info(meta["path"], meta) for meta in found["objects"]]
             return ListPage(objects, list(found["common_prefixes"]), None)
 
@@ -188,11 +187,11 @@ class ObjectStoreClient(Requester):
 
     async def delete(self, address: ObjectAddress) -> bool:
         """Delete an object; False when it was not there."""
-        stores = await self.stores(address.bucket)
+        store = await self.store(address.bucket)
         obstore = self.obstore
 
         async def attempt() -> None:
-            await obstore.delete_async(stores.plain, address.key)
+            await obstore.delete_async(store, address.key)
 
         try:
             await self.call(f"delete {address}", attempt)
@@ -204,11 +203,11 @@ class ObjectStoreClient(Requester):
 
     async def delete_batch(self, bucket: str, keys: Sequence[str]) -> None:
         """Delete objects with as few requests as the service has; the first failure is raised for all of them."""
-        stores = await self.stores(bucket)
+        store = await self.store(bucket)
         obstore = self.obstore
 
         async def attempt() -> None:
-            await obstore.delete_async(stores.plain, list(keys))
+            await obstore.delete_async(store, list(keys))
 
         await self.call(f"delete {len(keys)} objects of {bucket}", attempt)
 
@@ -218,13 +217,13 @@ class ObjectStoreClient(Requester):
         Raises:
             ConflictError: with code `exists`, if `overwrite` is False and there is a target.
         """
-        stores = await self.stores(source.bucket)
+        store = await self.store(source.bucket)
         obstore = self.obstore
         action = f"copy {source} to {target}"
 
         async def attempt() -> None:
             try:
-                await obstore.copy_async(stores.plain, source.key, target.key, overwrite=overwrite)
+                await obstore.copy_async(store, source.key, target.key, overwrite=overwrite)
             except Exception as exc:
                 error = classify(exc, action, writes=True)
                 raise (error if overwrite else refusal(error, target, None)) from exc
@@ -245,13 +244,11 @@ class ObjectStoreClient(Requester):
                 kind=ErrorKind.INVALID_INPUT,
                 code="invalid_request",
             )
-        stores = await self.stores(address.bucket)
+        store = await self.store(address.bucket)
         obstore = self.obstore
 
         async def attempt() -> str:
-            url: str = await obstore.sign_async(
-                stores.plain, method.upper(), address.key, timedelta(seconds=expires_in)
-            )
+            url: str = await obstore.sign_async(store, method.upper(), address.key, timedelta(seconds=expires_in))
             return url
 
         try:

@@ -1,10 +1,9 @@
 """A recursive listing, page by page, that goes on where it was when a page fails."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from quackcore_async.clients.objectstore.objects import object_info
-from quackcore_async.clients.objectstore.opening import BucketStores
 from quackcore_async.clients.objectstore.requester import Requester
 from quackcore_async.clients.s3.objects import ListPage
 from quackcore_async.errors import ErrorKind, QuackError
@@ -23,19 +22,25 @@ class Listing:
 
     Args:
         requester: Sends the requests.
-        stores: Stores of the bucket.
+        store: Store of the bucket.
         bucket: Its name.
         folder: Empty, or with `/` at its end.
     """
 
-    def __init__(self, requester: Requester, stores: BucketStores, bucket: str, folder: str) -> None:
+    def __init__(self, requester: Requester, store: Any, bucket: str, folder: str) -> None:  # noqa: ANN401 - a class of the optional module
         self._requester = requester
-        self._ordered = requester.settings.service != "azure"
-        self._store = stores.plain if self._ordered else stores.patient
+        self._ordered = _is_ordered(requester)
+        self._store = store
         self._prefix = folder.removesuffix("/") or None
         self._action = f"list {bucket}/{folder}"
         self._stream: Any = None
         self._last: str | None = None
+
+    @classmethod
+    async def begin(cls, requester: Requester, bucket: str, folder: str) -> Self:
+        """Begin the listing of a folder."""
+        store = await requester.store(bucket, "plain" if _is_ordered(requester) else "patient")
+        return cls(requester, store, bucket, folder)
 
     async def next_page(self) -> ListPage | None:
         """Return the next page, None at the end."""
@@ -66,3 +71,7 @@ class Listing:
 
     def _may_retry(self, error: QuackError) -> bool:
         return self._ordered or (self._last is None and error.kind is ErrorKind.RATE_LIMITED)
+
+
+def _is_ordered(requester: Requester) -> bool:
+    return requester.settings.service != "azure"

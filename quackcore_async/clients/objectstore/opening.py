@@ -1,10 +1,10 @@
 """Loading obstore and making its stores, off the event loop. The one module that imports it."""
 
+import mimetypes
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import anyio.lowlevel
 
@@ -14,7 +14,7 @@ from quackcore_async.errors import ErrorKind, LifecycleError, QuackError
 from quackcore_async.redaction import Secret
 from quackcore_async.retry import RetryPolicy
 
-__all__ = ["BucketStores", "load_obstore", "open_bucket", "require_asyncio"]
+__all__ = ["Use", "load_obstore", "open_store", "require_asyncio"]
 
 _SLOWEST: Final = 64 * 1024  # bytes a second below which a request that carries data counts as stuck
 _PATIENCE: Final = timedelta(minutes=4)  # obstore renews no credentials between the tries of one request
@@ -22,21 +22,15 @@ _NO_DEADLINE: Final = timedelta(days=365)  # obstore's own is 30 seconds, which 
 _STORES: Final = {"gcs": "GCSStore", "azure": "AzureStore", "s3": "S3Store"}
 
 
-@dataclass(frozen=True, slots=True)
-class BucketStores:
-    """The obstore stores of one bucket.
+Use = Literal["plain", "sending", "patient"]
+"""What a store is for.
 
-    Attributes:
-        plain: Never tries again by itself: our retry policy does.
-        sending: The same, with the time that sending up to `multipart_threshold` bytes may take: obstore's idle
-            time-out runs while the data is on its way.
-        patient: Tries the requests of a multipart upload, and the pages of a listing, as often as the policy says,
-            since obstore lets nobody else repeat a single one of them.
-    """
-
-    plain: Any
-    sending: Any
-    patient: Any
+- `plain` never tries again by itself: our retry policy does.
+- `sending` is the same, with the time that sending up to `multipart_threshold` bytes may take: obstore's idle
+  time-out runs while the data is on its way.
+- `patient` tries the requests of a multipart upload, and the pages of a listing, as often as the policy says,
+  since obstore lets nobody else repeat a single one of them.
+"""
 
 
 def require_asyncio() -> None:
@@ -53,7 +47,7 @@ def require_asyncio() -> None:
 
 
 def load_obstore() -> Any:  # noqa: ANN401 - the module is optional, so it has no type here
-    """Import obstore; it blocks.
+    """Import obstore, and read the system's table of media types, which uploads look at; it blocks.
 
     Raises:
         QuackError: with code `missing_extra`, if it is not installed.
@@ -67,11 +61,13 @@ def load_obstore() -> Any:  # noqa: ANN401 - the module is optional, so it has n
             kind=ErrorKind.MISCONFIGURED,
             code="missing_extra",
         ) from exc
+    if not mimetypes.inited:
+        mimetypes.init()
     return obstore
 
 
-def open_bucket(obstore: Any, settings: ObjectStoreSettings, bucket: str, retry: RetryPolicy) -> BucketStores:  # noqa: ANN401
-    """Make the stores of a bucket; it reads files and certificates, so it belongs in a worker thread.
+def open_store(obstore: Any, settings: ObjectStoreSettings, retry: RetryPolicy, bucket: str, use: Use) -> Any:  # noqa: ANN401
+    """Make a store of a bucket; it reads files and certificates, so it belongs in a worker thread.
 
     Raises:
         QuackError: if obstore cannot use the settings.
@@ -80,13 +76,10 @@ def open_bucket(obstore: Any, settings: ObjectStoreSettings, bucket: str, retry:
     options = {name: _plain(value) for name, value in settings.options.items() if value is not None}
     if settings.credential_provider is not None:
         options["credential_provider"] = settings.credential_provider
-    quick, slow = _client_options(settings), _client_options(settings, settings.largest_request)
+    retry_config = _retry_config(retry) if use == "patient" else _NO_RETRIES
+    client_options = _client_options(settings, 0 if use == "plain" else settings.largest_request)
     try:
-        return BucketStores(
-            make(bucket, client_options=quick, retry_config=_NO_RETRIES, **options),
-            make(bucket, client_options=slow, retry_config=_NO_RETRIES, **options),
-            make(bucket, client_options=slow, retry_config=_retry_config(retry), **options),
-        )
+        return make(bucket, client_options=client_options, retry_config=retry_config, **options)
     except Exception as exc:
         raise configuration_error(exc, f"open {bucket}") from exc
 
@@ -106,7 +99,7 @@ def _retry_config(policy: RetryPolicy) -> Mapping[str, Any]:
     }
 
 
-def _client_options(settings: ObjectStoreSettings, body: int = 0) -> Mapping[str, Any]:
+def _client_options(settings: ObjectStoreSettings, body: int) -> Mapping[str, Any]:
     options: dict[str, Any] = {
         "allow_http": settings.allow_http,
         "connect_timeout": timedelta(seconds=settings.connect_timeout),

@@ -7,7 +7,7 @@ from typing import Any, Self, TypeVar
 import anyio
 
 from quackcore_async.clients.objectstore.failures import classify
-from quackcore_async.clients.objectstore.opening import BucketStores, load_obstore, open_bucket, require_asyncio
+from quackcore_async.clients.objectstore.opening import Use, load_obstore, open_store, require_asyncio
 from quackcore_async.clients.objectstore.settings import ObjectStoreSettings
 from quackcore_async.clients.s3.memory import MemoryBudget
 from quackcore_async.concurrency import LoopBinding, run_in_thread
@@ -46,7 +46,8 @@ class Requester:
         self.memory = MemoryBudget(settings.max_memory)
         self.slots = anyio.Semaphore(settings.max_concurrency, fast_acquire=True)
         self._obstore: Any = None
-        self._stores: dict[str, BucketStores] = {}
+        self._stores: dict[tuple[str, Use], Any] = {}
+        self._opening = anyio.Lock()
         self._binding: LoopBinding | None = None
 
     async def __aenter__(self) -> Self:
@@ -81,13 +82,23 @@ class Requester:
             )
         return self._obstore
 
-    async def stores(self, bucket: str) -> BucketStores:
-        """Return the stores of a bucket, which are made when it is first named."""
-        found = self._stores.get(bucket)
-        if found is None:
-            found = await run_in_thread(open_bucket, self.obstore, self.settings, bucket, self.retry)
-            found = self._stores.setdefault(bucket, found)
-        return found
+    async def store(self, bucket: str, use: Use = "plain") -> Any:  # noqa: ANN401 - a class of the optional module
+        """Return the store of a bucket for one use, which is made when it is first needed.
+
+        Making one takes 10 ms, nearly all of it for the certificates of the system: it is made once, however many
+        ask at the same time.
+        """
+        found = self._stores.get((bucket, use))
+        return found if found is not None else await self._open_store(bucket, use)
+
+    async def _open_store(self, bucket: str, use: Use) -> Any:  # noqa: ANN401 - as above
+        async with self._opening:
+            stores = self._stores
+            if (bucket, use) not in stores:
+                stores[bucket, use] = await run_in_thread(
+                    open_store, self.obstore, self.settings, self.retry, bucket, use
+                )
+            return stores[bucket, use]
 
     def forget_stores(self) -> None:
         """Make the stores anew when they are next needed, so that they ask for credentials again."""

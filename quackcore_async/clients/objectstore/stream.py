@@ -123,11 +123,9 @@ class ObjectStream:
         if self._wanted_end is not None and self._wanted_end <= self.start:
             await self._be_empty()
             return
-        stores = await self._requester.stores(self._address.bucket)
+        store = await self._requester.store(self._address.bucket)
         try:
-            answer = await self._requester.obstore.get_async(
-                stores.plain, self._address.key, options=self._options()
-            )
+            answer = await self._requester.obstore.get_async(store, self._address.key, options=self._options())
         except Exception as exc:
             error = classify(exc, self._action)
             if error.code == "precondition":
@@ -153,8 +151,8 @@ class ObjectStream:
 
     async def _be_empty(self) -> None:
         """Be a range without bytes, as a Python slice that begins at or after the end is one."""
-        stores = await self._requester.stores(self._address.bucket)
-        answer = await self._requester.obstore.get_async(stores.plain, self._address.key, options={"head": True})
+        store = await self._requester.store(self._address.bucket)
+        answer = await self._requester.obstore.get_async(store, self._address.key, options={"head": True})
         self.info = object_info(self._address.key, answer.meta, answer.attributes)
         self.end = self._position = self.start
         self._opened = True

@@ -89,12 +89,12 @@ class MultipartWriter:
                 raise error from error.__cause__
 
     async def _begin(self, data: bytes) -> None:
-        stores = await self._client.stores(self._address.bucket)
+        store = await self._client.store(self._address.bucket, "patient")
         obstore = self._client.obstore
 
         async def attempt() -> None:
             writer = obstore.open_writer_async(
-                stores.patient,
+                store,
                 self._address.key,
                 attributes=dict(self._attributes),
                 buffer_size=self._part_size,
