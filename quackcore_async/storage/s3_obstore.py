@@ -10,7 +10,7 @@ from quackcore_async.clients.objectstore import (
     ObjectStoreSettings,
     ObjectStream,
     check_object_key,
-    download,
+    download_small,
 )
 from quackcore_async.clients.objectstore.objects import attributes_of
 from quackcore_async.clients.objectstore.settings import MIB
@@ -75,7 +75,8 @@ class SmallFiles:
             return False
         try:
             return await self._covered(
-                place, lambda: download(self._client, place, begin, target.commit, progress, largest=_LARGEST)
+                place,
+                lambda: download_small(self._client, place, begin, target.commit, progress, largest=_LARGEST),
             )
         except IntegrityError as error:
             if error.code != "integrity":

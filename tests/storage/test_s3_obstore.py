@@ -90,7 +90,7 @@ async def test_an_object_whose_entity_tag_is_no_checksum_is_read_by_who_knows(s3
         raise IntegrityError("another checksum")
 
     await s3.write_bytes("a", b"content")
-    monkeypatch.setattr("quackcore_async.storage.s3_obstore.download", mismatch)
+    monkeypatch.setattr("quackcore_async.storage.s3_obstore.download_small", mismatch)
     assert (await s3.download_file("a", tmp_path / "back")).success
     assert (tmp_path / "back").read_bytes() == b"content"
 

@@ -7,6 +7,7 @@ from quackcore_async.clients.objectstore.client import MAX_BATCH, ObjectStoreCli
 from quackcore_async.clients.objectstore.download import download
 from quackcore_async.clients.objectstore.names import MAX_KEY_BYTES, ObjectAddress, check_object_key
 from quackcore_async.clients.objectstore.settings import ObjectStoreSettings, Service
+from quackcore_async.clients.objectstore.small import download_small
 from quackcore_async.clients.objectstore.stream import ObjectStream
 from quackcore_async.clients.objectstore.upload import Upload, upload_bytes, upload_file, upload_stream
 
@@ -21,6 +22,7 @@ __all__ = [
     "Upload",
     "check_object_key",
     "download",
+    "download_small",
     "upload_bytes",
     "upload_file",
     "upload_stream",

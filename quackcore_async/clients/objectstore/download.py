@@ -29,9 +29,7 @@ async def download(
     begin: Callable[[ObjectInfo], int],
     finish: Callable[[Verified], None],
     progress: Callable[[int], None],
-    *,
-    largest: int | None = None,
-) -> bool:
+) -> None:
     """Download an object to an open file, from its first byte on.
 
     All ranges are read under one entity tag. An object that is replaced meanwhile is begun once more.
@@ -44,10 +42,6 @@ async def download(
         finish: Called in a worker thread when all bytes are there, with how far they are checked; for a small
             object in the same one that began it.
         progress: Told the bytes that are written.
-        largest: Leave an object alone that has more bytes than this, or than a part.
-
-    Returns:
-        Whether it was downloaded: False when it was left alone.
 
     Raises:
         RemoteNotFoundError: if there is no such object.
@@ -56,11 +50,13 @@ async def download(
         OSError: if the disk fails.
     """
     try:
-        return await _Download(client, address, begin, finish, progress).run(largest)
+        await _Download(client, address, begin, finish, progress).run()
     except ConflictError as error:
         if error.code != "changed":
             raise
-    return await _Download(client, address, begin, finish, progress).run(largest)
+    else:
+        return
+    await _Download(client, address, begin, finish, progress).run()
 
 
 class _Download:
@@ -84,25 +80,22 @@ class _Download:
         self._done = 0
         self._checksum: RunningChecksum | None = None
 
-    async def run(self, largest: int | None) -> bool:
+    async def run(self) -> None:
         await self._client.slots.acquire()
         try:
             async with self._client.stream(self._address, end=self._part_size) as first:
                 info = first.info
                 expectation = expectation_of(info)
                 self._checksum = None if expectation is None else running_checksum(expectation)
-                if info.size <= self._part_size and (largest is None or info.size <= largest):
+                if info.size <= self._part_size:
                     await self._write(first, last=partial(self._settle, info))
-                    return True
-                if largest is not None:
-                    return False
+                    return
                 await run_in_thread(self._open, info)
                 await self._write(first)
         finally:
             self._client.slots.release()
         await self._write_rest(info)
         await run_in_thread(self._settle, info)
-        return True
 
     def _settle(self, info: ObjectInfo) -> None:
         """Compare the bytes with the checksum that the service keeps, and let the file be taken."""
