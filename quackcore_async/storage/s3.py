@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterable, Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from quackcore_async.clients.s3 import (
     MAX_KEY_BYTES,
@@ -86,7 +86,7 @@ class S3Storage(BaseStorageIntegration):
         self._retry = retry
         self._session = session
         self._given_client = client
-        self._opened: tuple[S3Config, S3Client] | None = None
+        self._opened: _Opened | None = None
         self._small: SmallFiles | None = None
         self._foreign_buckets: set[str] = set()
 
@@ -150,9 +150,11 @@ class S3Storage(BaseStorageIntegration):
         client = S3Client(settings, retry=self._retry, session=self._session, client=self._given_client)
         await self._exit_stack.enter_async_context(client)
         await client.head_bucket(config.bucket_name)
+        self._small = None
         if config.engine == "obstore":
             self._small = await self._open_small_files(client, config.bucket_name)
-        self._opened = config, client
+        root = f"{_SCHEME}{config.bucket_name}/{config.folder()}"
+        self._opened = _Opened(client, config.bucket_name, config.folder(), root)
 
     async def _open_small_files(self, client: S3Client, bucket: str) -> "SmallFiles":
         from quackcore_async.clients.objectstore import ObjectStoreClient
@@ -165,27 +167,27 @@ class S3Storage(BaseStorageIntegration):
 
     @property
     def _client(self) -> S3Client:
-        return self._ready()[1]
+        return self._ready().client
 
     @property
     def _bucket(self) -> str:
-        return self._ready()[0].bucket_name
+        return self._ready().bucket
 
     @property
     def _prefix(self) -> str:
-        return self._ready()[0].folder()
+        return self._ready().prefix
 
-    def _ready(self) -> tuple[S3Config, S3Client]:
+    def _ready(self) -> "_Opened":
         if self._opened is None:
             raise LifecycleError(f"{self.name} is not initialized: call initialize() first", code="not_ready")
         return self._opened
 
     def _url_of(self, path: str) -> str:
-        return path if path.startswith(_SCHEME) else f"{_SCHEME}{self._bucket}/{self._prefix}{path}"
+        return path if path.startswith(_SCHEME) else f"{self._ready().root}{path}"
 
     def _path_of(self, remote: str) -> str:
         """Take the address of a file of this storage as its path, and leave any other address as it is."""
-        own = self._url_of("")
+        own = self._ready().root
         if remote.startswith(own) or f"{remote}/" == own:
             return remote[len(own) :]
         if remote.startswith(_SCHEME):
@@ -209,7 +211,8 @@ class S3Storage(BaseStorageIntegration):
         if path.startswith(_SCHEME):
             bucket, _, key = path.removeprefix(_SCHEME).partition("/")
             return S3Address(bucket, key)
-        return S3Address(self._bucket, f"{self._prefix}{path}")
+        opened = self._ready()
+        return S3Address(opened.bucket, f"{opened.prefix}{path}")
 
     async def _put_file(self, source: SourceFile, write: Write) -> None:
         if self._small is not None and await self._small.put_file(source, self._address(write.path), write):
@@ -332,6 +335,22 @@ def _describe(path: str, url: str, info: ObjectInfo) -> RemoteFile:
     if info.content_type or info.metadata or info.checksums or info.version_id:  # which listings have not
         _add_details(file, info)
     return file
+
+
+class _Opened(NamedTuple):
+    """Where an open storage is.
+
+    Attributes:
+        client: Speaks to the service.
+        bucket: Name of the bucket.
+        prefix: What stands before its keys: empty, or with a `/` at its end.
+        root: Address of that.
+    """
+
+    client: S3Client
+    bucket: str
+    prefix: str
+    root: str
 
 
 def _add_details(file: RemoteFile, info: ObjectInfo) -> None:

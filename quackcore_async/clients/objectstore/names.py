@@ -13,6 +13,8 @@ MAX_KEY_BYTES: Final = 1024
 
 _SHOWN: Final = 80  # characters of an unusable name that an error message repeats
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_SURELY_FINE: Final = re.compile(r"(?:[\w-][\w.-]*/)*[\w-][\w.-]*", re.ASCII)
+"""Most keys there are; each character of them is one byte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ def check_object_key(key: str) -> str:
     Raises:
         InvalidNameError: if the key is empty, longer than 1024 bytes, no valid text, or holds such a part.
     """
+    if len(key) <= MAX_KEY_BYTES and _SURELY_FINE.fullmatch(key):
+        return key
     if not key:
         raise InvalidNameError("the object name is empty: name the object")
     try:

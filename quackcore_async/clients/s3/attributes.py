@@ -2,6 +2,7 @@
 
 import mimetypes
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from quackcore_async.protocols import UploadOptions, nanoseconds_of
@@ -38,7 +39,13 @@ _PERMISSIONS: Final = 0o7777
 
 def guess_content_type(name: str) -> str:
     """Guess a media type from the ending of a name; what is compressed has the type of its compression."""
-    guessed, encoding = mimetypes.guess_type(name, strict=False)
+    base = name.rpartition("/")[2].lstrip(".")
+    return _type_of_ending(base[base.find(".") :] if "." in base else "")
+
+
+@lru_cache(maxsize=512)
+def _type_of_ending(ending: str) -> str:
+    guessed, encoding = mimetypes.guess_type(f"name{ending}", strict=False)
     if encoding is not None:
         return _COMPRESSED_TYPES.get(encoding, _DEFAULT_TYPE)
     return guessed or _DEFAULT_TYPE

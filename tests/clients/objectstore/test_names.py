@@ -1,8 +1,10 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quackcore_async.clients.objectstore import MAX_KEY_BYTES, check_object_key
+from quackcore_async.clients.objectstore import MAX_KEY_BYTES, check_object_key, names
 from quackcore_async.errors import InvalidNameError
 
 
@@ -33,3 +35,17 @@ def test_what_is_taken_comes_back_from_obstore_under_the_same_name(key):
     store = MemoryStore()
     obstore.put(store, key, b"x")
     assert [meta["path"] for page in obstore.list(store) for meta in page] == [key]
+
+
+@given(st.text(alphabet="aB9_-./ \nü", max_size=12))
+def test_the_quick_look_takes_nothing_that_the_thorough_one_refuses(key):
+    def verdict():
+        try:
+            return check_object_key(key)
+        except InvalidNameError as error:
+            return str(error)
+
+    quick = verdict()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(names, "_SURELY_FINE", re.compile(r"\Znever"))
+        assert verdict() == quick

@@ -34,6 +34,10 @@ def test_metadata_of_somebody_else_that_makes_no_sense_is_none(metadata):
         ("archive.tar.gz", "application/gzip"),
         ("noending", "application/octet-stream"),
         ("photo.PNG", "image/png"),
+        ("v1.html/noending", "application/octet-stream"),
+        ("report.1.0.html", "text/html"),
+        (".html", "application/octet-stream"),
+        (".hidden.html", "text/html"),
     ],
 )
 def test_a_content_type_is_guessed_from_the_name(name, expected):
