@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callab
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from quackcore_async.concurrency import run_in_thread, shielded
 from quackcore_async.errors import ContractError, InvalidNameError, RemoteNotFoundError
@@ -23,13 +23,11 @@ from quackcore_async.results import IntegrationResult, to_quack_error
 from quackcore_async.service import BaseIntegrationService
 from quackcore_async.service.operation import operation
 from quackcore_async.storage.files import DownloadTarget, SourceFile
-from quackcore_async.storage.hooks import Pages, StorageHooks, Write
+from quackcore_async.storage.hooks import NO_OPTIONS, Pages, StorageHooks, Write
 from quackcore_async.storage.names import as_folder, base_name, matches, shown
 from quackcore_async.storage.streams import FileStream, Reader
 
 __all__ = ["BaseStorageIntegration"]
-
-_DEFAULTS: Final = UploadOptions()
 
 
 class BaseStorageIntegration(BaseIntegrationService, StorageHooks, ObjectStorageProtocol):
@@ -443,7 +441,7 @@ class BaseStorageIntegration(BaseIntegrationService, StorageHooks, ObjectStorage
         overwrite: bool,
         resume: bool = False,
     ) -> Write:
-        return Write(path, overwrite, options or _DEFAULTS, _Progress(progress), resume)
+        return Write(path, overwrite, options or NO_OPTIONS, _Progress(progress), resume)
 
     def _done(self, deed: str, path: str) -> IntegrationResult[str]:
         url = self._url_of(path)

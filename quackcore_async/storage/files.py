@@ -105,6 +105,29 @@ class SourceFile:
         finally:
             self.close()
 
+    def read_small(self, largest: int) -> bytes | None:
+        """Open, read and close a file of up to `largest` bytes, with as few calls as it takes.
+
+        Returns:
+            Its bytes; None for a larger file.
+
+        Raises:
+            ConflictError: with code `source_changed`, if it changed meanwhile.
+            QuackError: what `open` raises.
+        """
+        try:
+            self.open()
+            if self.size > largest:
+                return None
+            with blaming("read", self.path):
+                content = os.read(self.fd, self.size + 1)
+            if len(content) != self.size:
+                raise self._changed()
+            self.check_unchanged()
+            return content
+        finally:
+            self.close()
+
     def chunks(self) -> Generator[bytes, None, None]:
         """Read the open file in order, up to its end.
 
@@ -123,7 +146,7 @@ class SourceFile:
         self.check_unchanged()
 
     def check_unchanged(self) -> None:
-        """Compare the open file, and what its path names now, with what was opened.
+        """Compare what the path names now with what was opened.
 
         Raises:
             ConflictError: with code `source_changed`, if size, modification time or identity differ.
@@ -132,7 +155,9 @@ class SourceFile:
             named = os.stat(self.path)
         except OSError:
             raise self._changed() from None
-        if not self._identity == _identity(named) == _identity(os.fstat(self.fd)):
+        if self._identity != _identity(
+            named
+        ):  # where it is the same, it is the open file: nobody else has its number
             raise self._changed()
 
     def _check_regular(self, found: os.stat_result) -> None:

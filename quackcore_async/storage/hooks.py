@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from quackcore_async.errors import ErrorKind, StorageError
 from quackcore_async.protocols import CleanupOutcome, RemoteFile, StorageCapabilities, UploadOptions
@@ -11,10 +12,14 @@ from quackcore_async.storage.files import DownloadTarget, SourceFile
 from quackcore_async.storage.names import check_name, shown
 from quackcore_async.storage.streams import Reader
 
-__all__ = ["Pages", "StorageHooks", "Write"]
+__all__ = ["NO_OPTIONS", "Pages", "StorageHooks", "Write"]
 
 Pages = AsyncGenerator[Sequence[RemoteFile], None]
 """A listing in lists of any length."""
+
+
+NO_OPTIONS: Final = UploadOptions()
+"""What a `Write` has whose caller gave no options: to be known by identity."""
 
 
 @dataclass(frozen=True, slots=True)

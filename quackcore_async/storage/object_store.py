@@ -32,7 +32,7 @@ from quackcore_async.results import IntegrationResult
 from quackcore_async.retry import RetryPolicy
 from quackcore_async.storage.base import BaseStorageIntegration
 from quackcore_async.storage.files import DownloadTarget, SourceFile
-from quackcore_async.storage.hooks import Pages, Write
+from quackcore_async.storage.hooks import NO_OPTIONS, Pages, Write
 from quackcore_async.storage.names import PARTIAL_SUFFIX, base_name, folder_entry, is_partial, shown
 from quackcore_async.storage.streams import Reader
 
@@ -192,7 +192,7 @@ class ObjectStoreStorage(BaseStorageIntegration):
             address,
             partial(_hidden_beside, address),
             write.overwrite,
-            write.options if write.options != _DEFAULTS else None,
+            write.options if write.options is not NO_OPTIONS else None,
             write.progress,
         )
 
@@ -310,9 +310,6 @@ class ObjectStoreStorage(BaseStorageIntegration):
         }
         file.update({key: value for key, value in optional.items() if value not in (None, {})})  # type: ignore[typeddict-item]  # each key has its own type
         return file
-
-
-_DEFAULTS: Final = UploadOptions()
 
 
 class _StreamReader(Reader):

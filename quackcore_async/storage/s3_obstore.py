@@ -20,12 +20,11 @@ from quackcore_async.concurrency import run_briefly
 from quackcore_async.errors import ConfigError, ErrorKind, IntegrityError, InvalidNameError, QuackError
 from quackcore_async.protocols import UploadOptions
 from quackcore_async.storage.files import DownloadTarget, SourceFile
-from quackcore_async.storage.hooks import Write
+from quackcore_async.storage.hooks import NO_OPTIONS, Write
 
 __all__ = ["SmallFiles", "settings_for"]
 
 _LARGEST: Final = MIB  # bytes; beyond, what a request costs is little beside what its bytes cost
-_DEFAULTS: Final = UploadOptions()
 
 
 class SmallFiles:
@@ -49,7 +48,7 @@ class SmallFiles:
         place = _place(address, write.options)
         if place is None:
             return False
-        content = await run_briefly(partial(_read_small, source))
+        content = await run_briefly(partial(source.read_small, _LARGEST))
         if content is None:
             return False
         kept = source_metadata(source.mtime_ns, source.mode)
@@ -112,7 +111,7 @@ class SmallFiles:
         self, place: ObjectAddress, content: bytes, write: Write, kept: Mapping[str, str] | None
     ) -> bool:
         options = write.options
-        attributes = attributes_of("s3", place.key, None if options == _DEFAULTS else options, kept)
+        attributes = attributes_of("s3", place.key, None if options is NO_OPTIONS else options, kept)
 
         async def put() -> bool:
             await self._client.put(
@@ -149,12 +148,6 @@ def _place(address: S3Address, options: UploadOptions | None = None) -> ObjectAd
     except InvalidNameError:
         return None
     return ObjectAddress("s3", address.bucket, address.key)
-
-
-def _read_small(source: SourceFile) -> bytes | None:
-    """Read a file and close it; None when it is not small."""
-    with source.opened():
-        return b"".join(source.chunks()) if source.size <= _LARGEST else None
 
 
 def settings_for(client: S3Client) -> ObjectStoreSettings:

@@ -114,6 +114,44 @@ def test_a_source_that_changes_is_not_stored(root, source, change):
     assert list(root.iterdir()) == []
 
 
+@pytest.mark.parametrize("size", [0, 1, 1000])
+def test_a_small_source_is_read_with_one_call_and_closed(folder, size):
+    path = folder / "small"
+    path.write_bytes(b"x" * size)
+    file = SourceFile(path)
+    assert file.read_small(1000) == b"x" * size
+    assert (file.size, file.fd, file.mtime_ns) == (size, -1, path.stat().st_mtime_ns)
+
+
+def test_a_source_that_is_not_small_is_left_and_closed(folder):
+    path = folder / "large"
+    path.write_bytes(b"x" * 1001)
+    file = SourceFile(path)
+    assert file.read_small(1000) is None
+    assert (file.size, file.fd) == (1001, -1)
+
+
+@pytest.mark.parametrize("change", [grow, shrink, touch, vanish, replace])
+@pytest.mark.parametrize("before", [True, False], ids=["before it is read", "after it is read"])
+def test_a_small_source_that_changes_is_not_taken(source, monkeypatch, change, before):
+    read = os.read
+
+    def change_meanwhile(fd, count):
+        if before:
+            change(source)
+        content = read(fd, count)
+        if not before:
+            change(source)
+        return content
+
+    monkeypatch.setattr(os, "read", change_meanwhile)
+    file = SourceFile(source)
+    with pytest.raises(QuackError) as caught:
+        file.read_small(10 * 1024**2)
+    assert (caught.value.kind, caught.value.code) == (ErrorKind.CONFLICT, "source_changed")
+    assert file.fd == -1
+
+
 def test_a_source_that_never_stops_growing_ends(folder):
     path = folder / "endless"
     path.write_bytes(b"x")

@@ -81,7 +81,7 @@ class _Download:
         self._checksum: RunningChecksum | None = None
 
     async def run(self) -> None:
-        await self._client.slots.acquire()
+        await self._client.take_slot()
         try:
             async with self._client.stream(self._address, end=self._part_size) as first:
                 info = first.info
@@ -117,7 +117,7 @@ class _Download:
         next(parts)  # the first answer brought it
 
         async def fetch(_index: int, part: Part) -> None:
-            await self._client.slots.acquire()
+            await self._client.take_slot()
             try:
                 stream = self._client.stream(
                     self._address, start=part.offset, end=part.offset + part.size, if_match=info.etag

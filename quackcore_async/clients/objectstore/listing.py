@@ -45,7 +45,7 @@ class Listing:
     async def next_page(self) -> ListPage | None:
         """Return the next page, None at the end."""
         requester = self._requester
-        await requester.slots.acquire()
+        await requester.take_slot()
         try:
             page = await requester.repeat(self._action, self._next, bulk=True, retry_if=self._may_retry)
         finally:

@@ -104,6 +104,13 @@ class Requester:
         """Make the stores anew when they are next needed, so that they ask for credentials again."""
         self._stores = {}
 
+    async def take_slot(self) -> None:
+        """Wait for a place among the requests in flight, which `slots.release` gives back."""
+        try:
+            self.slots.acquire_nowait()
+        except anyio.WouldBlock:
+            await self.slots.acquire()
+
     async def call(
         self, action: str, attempt: Callable[[], Awaitable[T]], *, bulk: bool = False, writes: bool = False
     ) -> T:
@@ -118,7 +125,7 @@ class Requester:
         Raises:
             QuackError: the last failure.
         """
-        await self.slots.acquire()
+        await self.take_slot()
         try:
             return await self.repeat(action, attempt, bulk=bulk, writes=writes)
         finally:

@@ -45,7 +45,7 @@ async def download_small(
         OSError: if the disk fails.
     """
     store = await client.store(address.bucket)
-    await client.slots.acquire()
+    await client.take_slot()
     try:
         answer = await client.repeat(f"read {address}", partial(_read, client, store, address, largest), bulk=True)
         if answer is None:

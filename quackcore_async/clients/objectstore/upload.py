@@ -210,7 +210,7 @@ async def _send(
     client: ObjectStoreClient, upload: Upload, parts: _Parts, rounds: AsyncGenerator[bytes, None]
 ) -> None:
     sent = 0
-    await client.slots.acquire()
+    await client.take_slot()
     try:
         async with (
             aclosing(rounds) as pieces,
