@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Hashable
 from contextlib import suppress
-from time import monotonic
+from time import monotonic, thread_time
 from typing import Any, Final, Generic, Protocol, TypeVar, cast
 
 import anyio
@@ -31,7 +31,14 @@ _MOST: Final = 32
 """Pieces that go in one hop at most."""
 
 _SLOW: Final = 0.005
-"""Seconds after which a hop is slow: what comes then gets a thread of its own, as slow disks serve several."""
+"""Seconds after which a hop is slow: what comes then gets a thread of its own, as slow disks serve several.
+
+Not while the event loop computes meanwhile: then the hop waits for the interpreter, for which another thread would
+only wait as well.
+"""
+
+_IDLE: Final = 0.2
+"""Share of that time below which the event loop has done next to nothing."""
 
 
 _ENOUGH: Final = 0.05
@@ -147,15 +154,19 @@ def current_hop() -> Hop | None:
 class _Hops:
     """The hops of one event loop: who is on the way, and who waits for the next one."""
 
-    __slots__ = ("leaders", "started", "waiting")
+    __slots__ = ("computed", "leaders", "started", "waiting")
 
     def __init__(self) -> None:
         self.waiting: deque[_Piece[Any]] = deque()
         self.leaders = 0
         self.started = 0.0
+        self.computed = 0.0  # seconds, by this thread until the last hop began
 
     def may_lead(self) -> bool:
-        return not self.leaders or monotonic() - self.started > _SLOW
+        if not self.leaders:
+            return True
+        taken = monotonic() - self.started
+        return taken > _SLOW and thread_time() - self.computed < _IDLE * taken
 
     async def lead(self, own: _Piece[Any]) -> None:
         """Take along who waits, and see to it that somebody leads those who came meanwhile."""
@@ -165,6 +176,7 @@ class _Hops:
         for piece in batch:
             piece.travels = True
         self.started = started = monotonic()
+        self.computed = thread_time()
         try:
             await run_in_thread(Hop().run, batch)
         finally:
