@@ -28,6 +28,7 @@ class Workload:
 
     def __init__(self, storage, folder: Path, *, seed: int, objects: int, large: Iterable[int] = ()) -> None:
         self.history = History(seed)
+        self.before_writing_files = lambda _own: None  # told when the workload itself is about to write, and ended
         self._storage = storage
         self._random = random.Random(seed)
         self._source, self._tree = folder / "source", folder / "tree"
@@ -98,9 +99,11 @@ class Workload:
         self._tree_digests = await run_in_thread(self._write_files, self._tree, names, 2)
         await self._sync_up()
         gone, changed = names[::10], names[1::5]
+        self.before_writing_files(True)
         for name in gone:
             await run_in_thread((self._tree / name).unlink)
             del self._tree_digests[name]
+        self.before_writing_files(False)
         self._tree_digests |= await run_in_thread(self._write_files, self._tree, changed, 3)
         await self._sync_up()
         await self._sync_down()
@@ -140,6 +143,7 @@ class Workload:
 
     def _write_files(self, folder: Path, names: Iterable[str], grown: int) -> dict[str, str]:
         """Write local files; `grown` makes them differ in size from those of before, as syncs tell files apart."""
+        self.before_writing_files(True)
         digests = {}
         for name in names:
             data = self._random.randbytes(self._sizes[name] + grown)
@@ -147,6 +151,7 @@ class Workload:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
             digests[name] = digest_of(data)
+        self.before_writing_files(False)
         return digests
 
     def remove_files(self) -> None:
