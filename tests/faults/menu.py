@@ -65,6 +65,7 @@ MENU = (
     Truncated(),
     Truncated(missing=1000),
     Overlong(),
+    Overlong(b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nETag: "0"\r\n\r\n'),
     WrongLength(1),
     Rule(WrongLength(-1), when=is_no_plain_read),
     BrokenChunk(),

@@ -10,6 +10,7 @@ from quackcore_async.concurrency import for_each, run_in_thread
 from quackcore_async.errors import QuackError
 from quackcore_async.testing import ActualState, History, digest_of, state_of_folder
 
+MEANT_TO_FAIL = "break off"
 SMALL = 16 * 1024  # bytes, at most
 REMOTE, DOWN, MIRROR = "remote", "down", "mirror"
 FOLDERS = 7
@@ -43,6 +44,7 @@ class Workload:
         """Do everything once."""
         await self._upload(self._names)
         await self._download(self._names)
+        await for_each(self._break_off, [f"broken{number}" for number in range(3)], max_concurrency=3)
         await self._upload(self._share(0.2), grown=1)
         moved = self._share(0.05)
         await for_each(self._move, moved, max_concurrency=16)
@@ -79,6 +81,11 @@ class Workload:
     async def _copy(self, _index: int, name: str) -> None:
         operation = self.history.copy("copy", (REMOTE, f"up/{name}"), (REMOTE, f"copied/{name}"))
         self.history.settle(operation, await self._storage.copy_file(f"up/{name}", f"copied/{name}"))
+
+    async def _break_off(self, _index: int, name: str) -> None:
+        """Write what cannot be written to its end: nothing of it may stay, whatever became of its parts."""
+        operation = self.history.write(MEANT_TO_FAIL, REMOTE, f"up/{name}", digest_of(b"never"))
+        self.history.settle(operation, await self._storage.write_stream(f"up/{name}", _broken_stream()))
 
     async def _read(self, _index: int, name: str) -> None:
         result = await self._storage.read_bytes(f"up/{name}")
@@ -157,6 +164,12 @@ class Workload:
     def remove_files(self) -> None:
         for folder in (self._source, self._tree, self._down, self._mirror):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _broken_stream():
+    for _ in range(6):
+        yield bytes(1024**2)
+    raise ValueError("the source is broken")
 
 
 def _name_in(label: str) -> str:
