@@ -28,6 +28,7 @@ from quackcore_async.testing.faults import (
     WrongLength,
 )
 
+IDLE = 2.0  # seconds without a byte after which the client gives up
 COMMITS = {"CompleteMultipartUpload", "CopyObject"}
 
 
@@ -87,6 +88,7 @@ MENU = (
     Rule(ErrorIn200(applied=True), when=commits),
     Rule(ErrorIn200("SlowDown"), when=commits),
     Latency(0.05, jitter=0.1),
+    Latency(IDLE + 0.3),  # the answer comes when nobody waits for it any more
     Rule((Latency(0.05), Slices(1000))),
 )
 

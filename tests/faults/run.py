@@ -11,12 +11,11 @@ from quackcore_async.storage import S3Storage
 from quackcore_async.testing import FaultProxy, HistoryError
 from quackcore_async.testing.history import Operation, Verdict, Violation
 from tests.faults.bucket import empty_bucket, make_bucket, state_of_bucket
-from tests.faults.menu import plan
+from tests.faults.menu import IDLE, plan
 from tests.faults.workload import MEANT_TO_FAIL, REMOTE, Workload
 
 PART = 5 * 1024**2
 LARGE = (2 * PART + 12_345, PART + 1)  # three parts and two
-IDLE = 2.0  # seconds
 AMPLIFICATION = 1.2
 UNFINISHED = 0.02  # share of the operations that may fail: the policy tries four times
 
