@@ -1,8 +1,10 @@
 """Nothing is lost, torn or left behind when one request in twenty to S3 goes wrong; `conftest.py` says how to run it long."""
 
+import io
 import time
 
 import pytest
+from boto3.s3.transfer import TransferConfig
 
 from quackcore_async.concurrency import run_in_thread
 from quackcore_async.testing import FaultProxy, History, Rule, Script, digest_of, state_of_folder
@@ -41,7 +43,10 @@ async def test_nothing_is_lost_over_aioboto3(seaweed_process, tmp_path, fault_op
 
 
 class Replaced:
-    """Somebody else puts another object of the same size in its place before this request is forwarded."""
+    """Somebody else puts another object of the same size in its place before this request is forwarded.
+
+    Both are of several parts: their entity tags are no checksums, which would find a mix as well.
+    """
 
     def __init__(self, endpoint, key, content):
         self._endpoint, self._key, self._content = endpoint, key, content
@@ -51,7 +56,8 @@ class Replaced:
 
     def _put(self):
         client = self._endpoint.raw_client()
-        client.put_object(Bucket=self._endpoint.bucket, Key=self._key, Body=self._content)
+        parts = TransferConfig(multipart_threshold=PART, multipart_chunksize=PART)
+        client.upload_fileobj(io.BytesIO(self._content), self._endpoint.bucket, self._key, Config=parts)
         client.close()
 
 
