@@ -35,6 +35,10 @@ _REMEDIES: Final = {
 }
 
 
+class _UnsyncedError(OSError):
+    """Raised when what was done is there, but nobody knows if it would outlive a loss of power."""
+
+
 class _Blame:
     __slots__ = ("_action", "_path")
 
@@ -51,7 +55,8 @@ class _Blame:
         error = to_quack_error(exc)
         remedy = _REMEDIES.get(error.code, "try again when that is settled")
         message = f"cannot {self._action} {self._path}: {exc.strerror or exc}; {remedy}"
-        raise type(error)(message, kind=error.kind, code=error.code) from exc
+        open_still = isinstance(exc, _UnsyncedError)
+        raise type(error)(message, kind=error.kind, code=error.code, indeterminate=open_still) from exc
 
 
 def blaming(action: str, path: str) -> _Blame:
@@ -252,7 +257,10 @@ class Folder:
     def sync(self) -> None:
         """Make what happened to its entries durable, where the system can."""
         if self._fd is not None:
-            os.fsync(self._fd)
+            try:
+                os.fsync(self._fd)
+            except OSError as exc:
+                raise _UnsyncedError(exc.errno, exc.strerror) from exc
 
     def sync_once(self) -> None:
         """Do so once for all that happens in the same hop to a thread, before anybody hears of success."""

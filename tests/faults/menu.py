@@ -28,6 +28,7 @@ from quackcore_async.testing.faults import (
     WrongLength,
 )
 
+IDLE = 2.0  # seconds without a byte after which the client gives up
 COMMITS = {"CompleteMultipartUpload", "CopyObject"}
 
 
@@ -65,6 +66,7 @@ MENU = (
     Truncated(),
     Truncated(missing=1000),
     Overlong(),
+    Overlong(b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nETag: "0"\r\n\r\n'),
     WrongLength(1),
     Rule(WrongLength(-1), when=is_no_plain_read),
     BrokenChunk(),
@@ -86,6 +88,7 @@ MENU = (
     Rule(ErrorIn200(applied=True), when=commits),
     Rule(ErrorIn200("SlowDown"), when=commits),
     Latency(0.05, jitter=0.1),
+    Latency(IDLE + 0.3),  # the answer comes when nobody waits for it any more
     Rule((Latency(0.05), Slices(1000))),
 )
 

@@ -11,12 +11,11 @@ from quackcore_async.storage import S3Storage
 from quackcore_async.testing import FaultProxy, HistoryError
 from quackcore_async.testing.history import Operation, Verdict, Violation
 from tests.faults.bucket import empty_bucket, make_bucket, state_of_bucket
-from tests.faults.menu import plan
-from tests.faults.workload import REMOTE, Workload
+from tests.faults.menu import IDLE, plan
+from tests.faults.workload import MEANT_TO_FAIL, REMOTE, Workload
 
 PART = 5 * 1024**2
 LARGE = (2 * PART + 12_345, PART + 1)  # three parts and two
-IDLE = 2.0  # seconds
 AMPLIFICATION = 1.2
 UNFINISHED = 0.02  # share of the operations that may fail: the policy tries four times
 
@@ -65,7 +64,11 @@ async def run_once(endpoint, folder, *, seed, objects, rate, engine="auto") -> R
         proxy.total,
         proxy.by_fault,
         workload.history.verdicts,
-        [operation for operation in workload.history.operations if operation.verdict is not Verdict.OK],
+        [
+            operation
+            for operation in workload.history.operations
+            if operation.verdict is not Verdict.OK and operation.verb != MEANT_TO_FAIL
+        ],
         violations,
         orphans,
     )

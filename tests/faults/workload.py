@@ -10,6 +10,7 @@ from quackcore_async.concurrency import for_each, run_in_thread
 from quackcore_async.errors import QuackError
 from quackcore_async.testing import ActualState, History, digest_of, state_of_folder
 
+MEANT_TO_FAIL = "break off"
 SMALL = 16 * 1024  # bytes, at most
 REMOTE, DOWN, MIRROR = "remote", "down", "mirror"
 FOLDERS = 7
@@ -28,6 +29,7 @@ class Workload:
 
     def __init__(self, storage, folder: Path, *, seed: int, objects: int, large: Iterable[int] = ()) -> None:
         self.history = History(seed)
+        self.before_writing_files = lambda _own: None  # told when the workload itself is about to write, and ended
         self._storage = storage
         self._random = random.Random(seed)
         self._source, self._tree = folder / "source", folder / "tree"
@@ -42,6 +44,7 @@ class Workload:
         """Do everything once."""
         await self._upload(self._names)
         await self._download(self._names)
+        await for_each(self._break_off, [f"broken{number}" for number in range(3)], max_concurrency=3)
         await self._upload(self._share(0.2), grown=1)
         moved = self._share(0.05)
         await for_each(self._move, moved, max_concurrency=16)
@@ -79,6 +82,11 @@ class Workload:
         operation = self.history.copy("copy", (REMOTE, f"up/{name}"), (REMOTE, f"copied/{name}"))
         self.history.settle(operation, await self._storage.copy_file(f"up/{name}", f"copied/{name}"))
 
+    async def _break_off(self, _index: int, name: str) -> None:
+        """Write what cannot be written to its end: nothing of it may stay, whatever became of its parts."""
+        operation = self.history.write(MEANT_TO_FAIL, REMOTE, f"up/{name}", digest_of(b"never"))
+        self.history.settle(operation, await self._storage.write_stream(f"up/{name}", _broken_stream()))
+
     async def _read(self, _index: int, name: str) -> None:
         result = await self._storage.read_bytes(f"up/{name}")
         if result.success:
@@ -98,9 +106,11 @@ class Workload:
         self._tree_digests = await run_in_thread(self._write_files, self._tree, names, 2)
         await self._sync_up()
         gone, changed = names[::10], names[1::5]
+        self.before_writing_files(True)
         for name in gone:
             await run_in_thread((self._tree / name).unlink)
             del self._tree_digests[name]
+        self.before_writing_files(False)
         self._tree_digests |= await run_in_thread(self._write_files, self._tree, changed, 3)
         await self._sync_up()
         await self._sync_down()
@@ -140,6 +150,7 @@ class Workload:
 
     def _write_files(self, folder: Path, names: Iterable[str], grown: int) -> dict[str, str]:
         """Write local files; `grown` makes them differ in size from those of before, as syncs tell files apart."""
+        self.before_writing_files(True)
         digests = {}
         for name in names:
             data = self._random.randbytes(self._sizes[name] + grown)
@@ -147,11 +158,18 @@ class Workload:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
             digests[name] = digest_of(data)
+        self.before_writing_files(False)
         return digests
 
     def remove_files(self) -> None:
         for folder in (self._source, self._tree, self._down, self._mirror):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _broken_stream():
+    for _ in range(6):
+        yield bytes(1024**2)
+    raise ValueError("the source is broken")
 
 
 def _name_in(label: str) -> str:

@@ -1,5 +1,6 @@
 """Full disks, killed processes, cancellations: a target is what it was, or whole."""
 
+import errno
 import json
 import os
 import subprocess
@@ -192,3 +193,24 @@ async def test_a_target_folder_that_is_read_only_keeps_its_file(root, unprivileg
     assert str(inner / "target") in result.error
     assert (inner / "target").read_bytes() == b"old"
     assert os.listdir(inner) == ["target"]
+
+
+@pytest.mark.parametrize("verb", ["write", "move", "create the folder"])
+async def test_what_is_done_but_cannot_be_made_durable_is_left_open(root, monkeypatch, verb):
+    storage = LocalStorage(root=root)
+    (await storage.write_bytes("old", b"content")).unwrap()
+    sync = os.fsync
+
+    def fail_for_folders(fd):
+        if os.path.isdir(os.readlink(f"/proc/self/fd/{fd}")):
+            raise OSError(errno.EIO, "Input/output error")
+        sync(fd)
+
+    monkeypatch.setattr(os, "fsync", fail_for_folders)
+    result = await {
+        "write": lambda: storage.write_bytes("new", b"content"),
+        "move": lambda: storage.move_file("old", "new"),
+        "create the folder": lambda: storage.create_folder("new"),
+    }[verb]()
+    assert (root / "new").exists()
+    assert (result.success, result.error_info.indeterminate) == (False, True)

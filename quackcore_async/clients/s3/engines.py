@@ -65,14 +65,34 @@ class Aioboto3Engine:
             params = {**params, "Body": body}
         method: Callable[..., Awaitable[dict[str, Any]]] = getattr(raw, operation)
         try:
-            return await _within_idle_timeout(lambda: method(**params), body, self._idle_timeout)
+            answer = await _within_idle_timeout(lambda: method(**params), body, self._idle_timeout)
         except BaseException:
             if body is not None:
                 body.left_behind = True  # nobody tells what the transport of a broken connection still holds
             raise
+        if "Body" in answer:
+            answer["Body"] = _TimedBody(answer["Body"], self._idle_timeout)
+        return answer
 
     async def aclose(self) -> None:
         """Do nothing: the client is closed by who opened it."""
+
+
+class _TimedBody:
+    """An answer's body that is read under the idle time-out: aiohttp waits for ever behind a broken chunk."""
+
+    def __init__(self, raw: Any, idle_timeout: float) -> None:  # noqa: ANN401 - as above
+        self._raw = raw
+        self._idle_timeout = idle_timeout
+
+    async def read(self, amount: int) -> bytes:
+        """Return some bytes, none at the end."""
+        data: bytes = await _within_idle_timeout(lambda: self._raw.read(amount), None, self._idle_timeout)
+        return data
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._raw.close()
 
 
 async def _within_idle_timeout(function: Callable[[], Awaitable[T]], body: BodyBuffer | None, seconds: float) -> T:

@@ -101,11 +101,7 @@ class History:
             delete: Whether what the target alone has is deleted. Give it with a `place` of whole spaces only.
         """
         pairs = {place(name): name for name in self.names(source) if place(name)}
-        operations = [
-            self.copy("sync", (source, name), (target, placed))
-            for placed, name in pairs.items()
-            if None not in self.possible(source, name)
-        ]
+        operations = [self.copy("sync", (source, name), (target, placed)) for placed, name in pairs.items()]
         if delete:
             operations += [self.delete(target, name) for name in self.names(target) if name not in pairs]
         return operations
@@ -152,7 +148,8 @@ class History:
         succeeded = bool(getattr(result, "success", False))
         for operation in operations:
             outcome = told.get(operation.target[1])
-            rest = Verdict.OK if succeeded else Verdict.INDETERMINATE
+            there = None not in operation.content or operation.source is None
+            rest = Verdict.OK if succeeded and there else Verdict.INDETERMINATE
             self.settle(operation, rest if outcome is None else outcome)
 
     def saw_content(self, space: str, name: str, digest: str | None) -> None:

@@ -15,15 +15,15 @@ BOTH_ENGINES = {"test_ambiguity", "test_faults", "test_transfers"}
 def pytest_generate_tests(metafunc):
     """Run what a request can meet over both engines."""
     if metafunc.module.__name__.rpartition(".")[2] in BOTH_ENGINES and "anyio_backend" in metafunc.fixturenames:
-        metafunc.fixturenames.append("engine")
         metafunc.parametrize("engine", ["lean", "aioboto3"], indirect=True)
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def engine(request, monkeypatch):
-    """Have the clients of a test send by this engine."""
-    monkeypatch.setattr(S3Endpoint, "engine", request.param)
-    return request.param
+    """Have the clients of a test send by this engine: autouse, as pytest sets up no name that is added later."""
+    if hasattr(request, "param"):
+        monkeypatch.setattr(S3Endpoint, "engine", request.param)
+    return S3Endpoint.engine
 
 
 @pytest.fixture

@@ -192,6 +192,14 @@ def test_a_sync_that_failed_is_open_in_what_it_says_nothing_of(history):
     assert history.possible("t", "extra") == {OLD}
 
 
+@pytest.mark.parametrize("found", [OLD, None])
+def test_a_sync_may_bring_a_file_of_which_nobody_knows_if_it_is_there(history, found):
+    history.settle(history.delete("s", "f"), LOST)
+    history.settle_mirror(history.mirror("s", "t", delete=False), OK, [], str)
+    contents = {} if found is None else {"f": found}
+    assert history.check({"t": ActualState(contents)}) == []
+
+
 def test_a_sync_may_go_below_a_folder(history):
     operations = history.mirror("s", "t", place=lambda name: f"below/{name}" if name == "f" else "", delete=False)
     assert [operation.target for operation in operations] == [("t", "below/f")]
