@@ -78,6 +78,24 @@ def lowest(session: nox.Session) -> None:
 
 
 @nox.session
+def faults(session: nox.Session) -> None:
+    """Kill and cancel at every point, and transfer with faults: `nox -s faults -- --fault-seed=7`."""
+    install(session, *group("test"))
+    see_tree_last(session)
+    options = ("--fault-full", "--fault-objects=10000", *session.posargs)
+    session.run("pytest", "--override-ini=pythonpath=", *IN_PARALLEL, "tests/faults", *options)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Work under faults for ten minutes, while nothing may grow: `nox -s soak -- --fault-seconds=3600`."""
+    install(session, *group("test"))
+    see_tree_last(session)
+    options = ("--fault-seconds=600", *session.posargs)
+    session.run("pytest", "--override-ini=pythonpath=", "tests/faults/test_soak.py", *options)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Run every code block of the documentation."""
     install(session, *group("test"))

@@ -72,6 +72,9 @@ def fault_full(request: pytest.FixtureRequest) -> bool:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--fault-full", default=False):
+    """Let long runs take their time."""
+    seconds = config.getoption("--fault-seconds", default=None) or float(LONG_SECONDS)
+    if seconds or config.getoption("--fault-full", default=False):
         for item in items:
-            item.add_marker(pytest.mark.timeout(3600))
+            item.own_markers = [marker for marker in item.own_markers if marker.name != "timeout"]
+            item.add_marker(pytest.mark.timeout(seconds + 3600))

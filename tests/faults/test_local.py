@@ -71,7 +71,7 @@ def anyio_backend(request):
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"], indirect=True)
-@pytest.mark.timeout(0)
+@pytest.mark.timeout(300)
 async def test_nothing_is_lost_on_a_disk_that_fails(tmp_path, fault_options, monkeypatch, say):
     root = tmp_path / "root"
     root.mkdir()

@@ -72,7 +72,7 @@ def anyio_backend(request):
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"], indirect=True)
-@pytest.mark.timeout(0)
+@pytest.mark.timeout(300)
 async def test_nothing_is_lost_over_a_storage_that_fails(tmp_path, fault_options, say):
     seed = fault_options.seed
     storage = FailingStorage(seed=seed, rate=fault_options.rate)

@@ -17,7 +17,7 @@ def anyio_backend():
     return "asyncio"
 
 
-@pytest.mark.timeout(0)
+@pytest.mark.timeout(300)
 async def test_nothing_is_lost_over_s3(seaweed_process, tmp_path, fault_options, say):
     options = fault_options
     deadline = time.monotonic() + options.seconds
@@ -37,7 +37,7 @@ async def test_nothing_is_lost_over_s3(seaweed_process, tmp_path, fault_options,
             break
 
 
-@pytest.mark.timeout(0)
+@pytest.mark.timeout(300)
 async def test_nothing_is_lost_over_aioboto3(seaweed_process, tmp_path, fault_options, say):
     objects = max(50, fault_options.objects // 10)
     run = await run_once(

@@ -57,7 +57,7 @@ def take_sample(started: float) -> Sample:
     )
 
 
-@pytest.mark.timeout(0)
+@pytest.mark.timeout(300)
 async def test_nothing_grows(seaweed_process, tmp_path, fault_options, request, say):
     if not fault_options.is_long:
         pytest.skip("a soak takes minutes: --fault-seconds=600")
