@@ -3,6 +3,7 @@
 import functools
 
 import aiohttp
+import aiohttp.http_exceptions
 from aiohttp.client_proto import ResponseHandler
 
 __all__ = ["Connection", "use_connection"]
@@ -19,7 +20,8 @@ class Connection(ResponseHandler):
         """Take note of what ended it."""
         payload = self._payload
         super().set_exception(exc, *cause)
-        _fail(payload, f"the body makes no sense: {exc!r}", exc)
+        if isinstance(exc, aiohttp.http_exceptions.HttpProcessingError):
+            _fail(payload, f"the body makes no sense: {exc!r}", exc)
 
     def close(self) -> None:
         """Close it."""

@@ -10,7 +10,11 @@ from tests.servers.scripted import Answer, Request, ScriptedS3, error_answer
 
 
 class Gate:
-    """Lets so many requests of an operation through; the others hang until it is opened."""
+    """Lets so many requests of an operation through; the others hang until it is opened.
+
+    Attributes:
+        holds: Set once one hangs.
+    """
 
     def __init__(self, server: ScriptedS3, operation: str, count: int) -> None:
         self._server = server
@@ -18,6 +22,7 @@ class Gate:
         self._left = count
         self._lock = threading.Lock()
         self._opened = threading.Event()
+        self.holds = threading.Event()
         server.script = self
 
     def open(self) -> None:
@@ -31,6 +36,7 @@ class Gate:
             self._left -= 1
             blocked = self._left < 0
         if blocked:
+            self.holds.set()
             self._opened.wait()
         return
 

@@ -628,6 +628,7 @@ async def test_what_another_process_uploads_is_left_alone(scripted_s3, config_of
     running = child(config, "upload_file", source, "key")
     wait_until(lambda: lines_of_journal() == 5, seconds=30, what="4 parts", alive=lambda: running.poll() is None)
     assert [found.in_use for found in journaled_uploads()] == [True]
+    wait_until(gate.holds.is_set, seconds=30, what="a part that hangs", alive=lambda: running.poll() is None)
     scripted_s3.script = lambda request: None
     (await upload(config, source)).unwrap()
     assert list(scripted_s3.uploads) == ["upload1"]
