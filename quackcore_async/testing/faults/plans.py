@@ -87,6 +87,9 @@ class Script:
     seed: int
 
     def __init__(self, *rules: Rule, seed: int = 0) -> None:
+        wrong = next((rule for rule in rules if not isinstance(rule, Rule)), None)
+        if wrong is not None:
+            raise TypeError(f"{wrong!r} is no Rule: give the rules one by one, `Script(Rule(...), Rule(...))`")
         self.rules, self.seed = rules, seed
         self._met = [0] * len(rules)
 

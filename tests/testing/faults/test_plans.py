@@ -163,3 +163,8 @@ def test_what_makes_another_request_is_part_of_the_identity(one, other):
 @given(st.text(), st.integers())
 def test_any_target_can_be_drawn_for(target, seed):
     Drawn(MENU, rate=0.5, seed=seed).faults_for(request(target=target))
+
+
+def test_a_list_of_rules_is_refused_at_once():
+    with pytest.raises(TypeError, match="one by one"):
+        Script([Rule(ServerError())])
