@@ -2,11 +2,9 @@
 
 import json
 import os
-import signal
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import anyio
@@ -105,76 +103,6 @@ def test_processes_with_one_file_renew_once_at_each_expiry(tmp_path: Path, proce
                 child.communicate()
     assert json.loads(path.read_text())["refresh_token"] == f"renewal-{rounds}"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-CRASHING = """
-import os, sys
-PATH, STEP = sys.argv[1], int(sys.argv[2])
-import anyio
-from quackcore_async.auth import BaseAuthProvider, Credentials
-
-class Provider(BaseAuthProvider):
-    name = "child"
-
-    async def _refresh(self, credentials):
-        return Credentials("new-" + "x" * 50, refresh_token="renewal-1", expires_at=4102444800)
-
-steps = 0
-
-def counted(name):
-    original = getattr(os, name)
-
-    def call(*args, **kwargs):
-        global steps
-        steps += 1
-        if steps == STEP:
-            os.kill(os.getpid(), 9)
-        if name == "write" and STEP and steps + 1 == STEP:
-            steps += 1
-            original(args[0], bytes(args[1])[:10])
-            os.kill(os.getpid(), 9)
-        return original(*args, **kwargs)
-
-    setattr(os, name, call)
-
-async def main():
-    provider = Provider(PATH)
-    for name in ("open", "write", "fsync", "replace", "rename", "unlink", "fchmod", "close", "link"):
-        counted(name)
-    await provider.refresh_credentials()
-    sys.stdout.write(str(steps))
-    sys.stdout.flush()
-
-anyio.run(main)
-"""
-
-
-def crash(path: Path, step: int) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", CRASHING, str(path), str(step)], capture_output=True, text=True, check=False
-    )
-
-
-@pytest.mark.slow
-def test_a_process_killed_at_any_step_of_storing_leaves_the_old_file_or_the_new_one(tmp_path: Path):
-    path = tmp_path / "login.json"
-    put(path, "renewal-0")
-    whole = crash(path, 0)
-    assert whole.returncode == 0, whole.stderr
-    seen = set()
-    for step in range(1, int(whole.stdout) + 1):
-        put(path, "renewal-0")
-        assert crash(path, step).returncode == -signal.SIGKILL, f"step {step}"
-        stored = json.loads(path.read_text())
-        seen.add(stored["refresh_token"])
-        assert stored["refresh_token"] in ("renewal-0", "renewal-1"), f"step {step}"
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        assert all(stat.S_IMODE(other.stat().st_mode) & 0o077 == 0 for other in path.parent.glob("*.tmp"))
-        begun = time.monotonic()
-        assert crash(path, 0).returncode == 0
-        assert time.monotonic() - begun < 20, "the lock was not free"
-        assert list(path.parent.glob("*.tmp")) == []
-    assert seen == {"renewal-0", "renewal-1"}
 
 
 # Several providers in one process.

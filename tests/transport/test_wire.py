@@ -698,7 +698,7 @@ def test_a_storm_of_cancelled_scopes_leaves_no_connection_checked_out(server: Fa
                 with anyio.move_on_after(delay):
                     await fetched(wire, a_request(url=server.url, timeout=5))
 
-            for batch in range(25):
+            for batch in range(8):
                 async with anyio.create_task_group() as group:
                     for index in range(1000):
                         group.start_soon(one, (index * 7 + batch) % 40 / 1000)
@@ -714,7 +714,7 @@ def test_a_storm_of_cancelled_scopes_leaves_no_connection_checked_out(server: Fa
 def test_a_storm_of_cancelled_tasks_leaves_no_connection_checked_out(server: FaultyServer) -> None:
     async def storm() -> None:
         async with Wire(trust_env=False, max_connections=10) as wire:
-            for batch in range(25):
+            for batch in range(8):
                 tasks = [
                     asyncio.create_task(fetched(wire, a_request(url=server.url, timeout=5))) for _ in range(1000)
                 ]
