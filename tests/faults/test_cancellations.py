@@ -41,7 +41,7 @@ PARAMETERS = [
     for name in stage.names()
     for backend in stage.backends
 ]
-FEW = 1
+FEW = 2
 SAME_CODE = {"AzureStorage.delete_files": "S3Storage.delete_files"}
 """Coroutines that only call others, on a service that no test here has."""
 
