@@ -180,6 +180,7 @@ def _delete_batch(message: Message, params: dict[str, Any]) -> bool:
 MESSAGES: Final = {
     "put_object": _Shape("PUT", {**_WRITE_HEADERS, **_CONDITIONS}, fill=_put),
     "get_object": _Shape("GET", _READ_HEADERS, {"VersionId": "versionId"}),
+    "head_bucket": _Shape("HEAD"),
     "head_object": _Shape("HEAD", _READ_HEADERS, {"VersionId": "versionId"}),
     "copy_object": _Shape("PUT", {**_CONDITIONS, **_SOURCE_HEADERS}, fill=_copy),
     "upload_part_copy": _Shape(

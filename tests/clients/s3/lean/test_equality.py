@@ -157,6 +157,14 @@ async def test_listings(both):
             assert sorted(seen) == sorted(KEYS)
 
 
+async def test_a_bucket_is_there_or_not(both):
+    await both.ask("head_bucket")
+    for client in both.clients:
+        with pytest.raises(QuackError) as caught:
+            await client.requester.attempt("head_bucket", "try", {"Bucket": "nobody-has-this-one"})
+        assert (caught.value.kind, caught.value.status_code) == ("not_found", 404)
+
+
 async def test_uploads_in_parts(both):
     key = {"Key": "parts"}
     for sender in range(2):

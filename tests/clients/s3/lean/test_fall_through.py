@@ -31,6 +31,7 @@ COVERED = {
     },
     "put_object": {**PLACE, "Body": b"x"},
     "get_object": PLACE,
+    "head_bucket": {"Bucket": "bucket"},
     "head_object": PLACE,
     "delete_object": PLACE,
     "delete_objects": {"Bucket": "bucket", "Delete": {"Objects": [{"Key": "key"}], "Quiet": True}},
@@ -75,7 +76,7 @@ def test_a_parameter_that_is_not_known_leaves_the_request_to_the_other_engine(op
     assert message_for(operation, {**COVERED[operation], **parameter}, None) is None
 
 
-@pytest.mark.parametrize("operation", ["head_bucket", "list_multipart_uploads", "get_object_tagging"])
+@pytest.mark.parametrize("operation", ["get_bucket_location", "list_multipart_uploads", "get_object_tagging"])
 def test_other_operations_are_left_too(operation):
     assert message_for(operation, PLACE, None) is None
 
@@ -147,9 +148,9 @@ def test_a_body_that_is_neither_bytes_nor_a_buffer_is_left(body):
 async def test_what_is_left_is_sent_by_aioboto3(scripted_s3, scripted):
     scripted_s3.put("source", b"content")
     address = scripted_s3.endpoint.address
-    await scripted.head_bucket("scripted")
+    await scripted.list_multipart_uploads("scripted")
     await scripted.head(address("source"))
-    await scripted.head_bucket("scripted")
+    await scripted.list_multipart_uploads("scripted")
     agents = [request.headers["user-agent"].partition("/")[0] for request in scripted_s3.requests]
     assert agents == ["aiobotocore", "quackcore-async", "aiobotocore"]
 
