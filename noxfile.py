@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent
 PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
 DOC_TESTS = "tests/test_docs.py"
-IN_PARALLEL = ("--numprocesses=2",)
+IN_PARALLEL = ("--numprocesses=3",)
 SCRIPTS = "Scripts" if sys.platform == "win32" else "bin"
 
 
