@@ -79,7 +79,10 @@ class Aioboto3Engine:
 
 
 class _TimedBody:
-    """An answer's body that is read under the idle time-out: aiohttp waits for ever behind a broken chunk."""
+    """An answer's body that is read under the idle time-out.
+
+    aiohttp's own connections, which a client of the caller's has, forget theirs behind a broken chunk.
+    """
 
     def __init__(self, raw: Any, idle_timeout: float) -> None:  # noqa: ANN401 - as above
         self._raw = raw
