@@ -65,8 +65,9 @@ async def test_a_thousand_registries_leave_nothing(caplog: pytest.LogCaptureFixt
         await live()
     gc.collect()
     assert number_of_tasks() <= tasks
-    assert open_files() == files
-    assert sockets() == ours
+    # Fewer is no leak: what an earlier test left in the process may be closed only now.
+    assert not set(open_files()) - set(files)
+    assert sockets() <= ours
     assert len(gc.get_objects()) - objects < LIVES, "each life leaves an object at least"
 
 
