@@ -106,18 +106,18 @@ class Uploads(Verb):
         item = read_upload(entry)
         job.source, job.target = os.fspath(item.source), remote_target(item)
         self._claim(job, job.target)
-        job.perform = partial(self._upload, item, job)
+        job.perform = partial(self._upload, item, job.source, job.target)  # to hold the job would make a cycle
 
-    async def _upload(self, item: UploadItem, job: Job, meter: ItemMeter) -> Done:
+    async def _upload(self, item: UploadItem, given: str, remote: str, meter: ItemMeter) -> Done:
         overwrite = self._overwrite if item.overwrite is None else item.overwrite
-        source = os.path.expanduser(job.source)  # noqa: ASYNC240, PTH111 - no disk is read; names are data
+        source = os.path.expanduser(given)  # noqa: ASYNC240, PTH111 - no disk is read; names are data
         if overwrite == "if_changed" or self._dry_run:
-            skipped = await self._look_at_target(source, job.target, overwrite)
+            skipped = await self._look_at_target(source, remote, overwrite)
             if skipped is not None:
                 return skipped
         try:
             await self._storage.upload(
-                source, job.target, overwrite=overwrite is not False, options=item.options, on_bytes=meter
+                source, remote, overwrite=overwrite is not False, options=item.options, on_bytes=meter
             )
         except QuackError as exc:
             if overwrite is False and exc.code == "exists":

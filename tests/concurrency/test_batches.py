@@ -298,10 +298,19 @@ async def test_cancelled_at_any_turn_the_others_are_done_once(victims, enough, m
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_a_deadline_of_asyncio_waits_for_the_end():
     gate = Gate()
-    threading.Timer(0.05, gate.opened.set).start()
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(run_briefly(gate.wait), 0.01)
-    assert gate.opened.is_set()
+
+    async def let_it_pass(deadline: asyncio.Timeout) -> None:
+        await until(gate.entered.is_set)
+        deadline.reschedule(asyncio.get_running_loop().time())
+        await anyio.wait_all_tasks_blocked()
+        gate.opened.set()
+
+    async with anyio.create_task_group() as group:
+        with pytest.raises(TimeoutError):  # noqa: PT012
+            async with asyncio.timeout(None) as deadline:
+                group.start_soon(let_it_pass, deadline)
+                await run_briefly(gate.wait)
+        assert gate.opened.is_set()
 
 
 async def test_many_that_wait_are_cancelled_in_no_time():

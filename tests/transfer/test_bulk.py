@@ -1,3 +1,4 @@
+import gc
 import json
 import os
 
@@ -371,3 +372,24 @@ async def test_ten_thousand_items_with_a_bad_one(foreign, here):
     assert (result.content.succeeded, result.content.failed) == (9_999, 1)
     assert result.content.failures[0].index == 4321
     assert foreign.most_active <= 32
+
+
+@pytest.mark.parametrize("storage", ["local", "memory"], indirect=True)
+@pytest.mark.parametrize("verb", ["upload", "download", "delete"])
+async def test_an_item_leaves_nothing_for_the_garbage_collector(storage, here, there, verb):
+    """Cycles would call for full passes, in which the event loop stands still."""
+    names = [f"f{number}" for number in range(64)]
+    make_tree(here, dict.fromkeys(names, b"1"))
+    verbs = {
+        "upload": lambda: upload_many(storage, [(here / name, name) for name in names]),
+        "download": lambda: download_many(storage, names, target=there),
+        "delete": lambda: delete_many(storage, names),
+    }
+    (await verbs["upload"]()).unwrap()
+    gc.collect()
+    gc.disable()
+    try:
+        (await verbs[verb]()).unwrap()
+        assert gc.collect() < len(names)
+    finally:
+        gc.enable()

@@ -1,15 +1,17 @@
 """A server, a fault proxy before it, and a client on a plain socket that says what it saw."""
 
 import contextlib
+import re
 import socket
 from dataclasses import dataclass, field
 
 import pytest
 
-from quackcore_async.testing.faults import FaultProxy, InOrder
+from quackcore_async.testing.faults import FaultProxy, InOrder, LostAnswer, Stall
 from tests.servers.faulty import FaultyServer
 
-SILENCE = 0.3  # seconds: what has not come by then is taken not to come
+SILENCE = 0.3  # seconds: what has not come by then, behind a whole answer or a stall, is taken not to come
+PATIENCE = 10  # seconds for an answer on a machine that has other work
 
 
 @dataclass
@@ -44,20 +46,33 @@ class Line:
 
     def __init__(self, port: int) -> None:
         self.sock = socket.create_connection(("127.0.0.1", port))
-        self.sock.settimeout(SILENCE)
 
-    def ask(self, request: bytes) -> Seen:
+    def ask(self, request: bytes, patience: float = PATIENCE) -> Seen:
+        self.sock.settimeout(patience)
         with contextlib.suppress(OSError):  # it was closed, which is seen below
             self.sock.sendall(request)
         raw = b""
         try:
             while data := self.sock.recv(65536):
                 raw += data
+                if is_whole(raw, method=request.partition(b" ")[0]):
+                    self.sock.settimeout(SILENCE)
         except TimeoutError:
             return Seen(raw, "open")
         except ConnectionResetError:
             return Seen(raw, "reset")
         return Seen(raw, "closed")
+
+
+def is_whole(raw: bytes, method: bytes) -> bool:
+    """Tell whether an answer is there to its end, as far as it says where that is."""
+    head, blank, body = raw.partition(b"\r\n\r\n")
+    if not blank or method == b"HEAD" or head.split(b" ")[1] in {b"204", b"304"}:
+        return bool(blank)
+    length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+    if length is not None:
+        return len(body) >= int(length[1])
+    return body.endswith(b"0\r\n\r\n")
 
 
 def get(path: str = "/", *fields: str, method: str = "GET") -> bytes:
@@ -86,7 +101,8 @@ class Behind:
         """Ask once on a connection of its own, with this fault."""
         if fault is not None:
             self.proxy.plan = InOrder(*[None] * self.proxy.total, fault)
-        return self.line().ask(request or get())
+        stalls = isinstance(fault, Stall) or (isinstance(fault, LostAnswer) and fault.how == "stall")
+        return self.line().ask(request or get(), SILENCE if stalls else PATIENCE)
 
 
 @pytest.fixture(params=["asyncio", "trio"])

@@ -18,7 +18,7 @@ from tests.servers.faulty import (
     then_close,
     truncated,
 )
-from tests.testing.faults.conftest import get, put
+from tests.testing.faults.conftest import SILENCE, get, put
 
 
 def chunked(*chunks):
@@ -138,7 +138,7 @@ def test_no_server_at_all_closes_the_connection_of_the_client(proxy_backend):
 def test_a_client_that_goes_away_leaves_the_proxy_running(behind):
     behind.server.script(stall(), answer(body=b"alive"))
     line = behind.line()
-    line.ask(get())
+    line.ask(get(), patience=SILENCE)
     line.sock.close()
     assert behind.ask().body == b"alive"
 
@@ -150,7 +150,7 @@ def test_what_is_no_http_closes_the_connection(behind):
 def test_requests_on_many_connections_do_not_wait_for_each_other(behind):
     behind.server.script(stall(), answer(body=b"ok"))
     first = behind.line()
-    first.ask(get())
+    first.ask(get(), patience=SILENCE)
     assert behind.ask().body == b"ok"
 
 
