@@ -20,6 +20,7 @@ _DEFAULT_REGION: Final = "us-east-1"  # what S3-compatible services expect when 
 _STREAM_CONNECTIONS: Final = 64  # beyond `max_concurrency`, for the streams that callers hold open
 _MODELS: Final = ("service-2", "endpoint-rule-set-1", "paginators-1", "waiters-2")
 _REROUTING: Final = ("use_accelerate_endpoint", "use_dualstack_endpoint", "us_east_1_regional_endpoint")
+_CONDITION: Final = "IfNoneMatch"  # of a copy: there is something, and it is kept
 """Options of the AWS files' `s3` section that send requests elsewhere.
 
 https://docs.aws.amazon.com/boto3/latest/guide/configuration.html
@@ -92,11 +93,13 @@ def prepare_client(
 
 
 def tune(raw: Any) -> None:  # noqa: ANN401 - an aioboto3 client is untyped
-    """Drop the wait for `100 Continue`, and send `Content-MD5` where older services insist on it."""
+    """Drop the wait for `100 Continue`, and send what botocore, or an old one, leaves out."""
     from botocore.handlers import add_expect_header
 
     raw.meta.events.unregister("before-call.s3", add_expect_header)
     raw.meta.events.register("before-sign.s3.DeleteObjects", _add_content_md5)
+    raw.meta.events.register("provide-client-params.s3.CopyObject", _take_condition)
+    raw.meta.events.register("before-call.s3.CopyObject", _add_condition)
 
 
 def _is_rerouted(core: Any) -> bool:  # noqa: ANN401 - botocore is untyped
@@ -149,6 +152,19 @@ def _key_arguments(keys: S3Keys | None) -> dict[str, str | None]:
 
 def _reveal(secret: Secret | None) -> str | None:
     return secret.reveal() if secret is not None else None
+
+
+def _take_condition(params: dict[str, Any], model: Any, context: dict[str, Any], **_: object) -> None:  # noqa: ANN401 - botocore's model
+    """Keep the condition of a copy from a botocore that does not know it, as 1.40.58 and older."""
+    if _CONDITION in params and _CONDITION not in model.input_shape.members:
+        context[_CONDITION] = params.pop(_CONDITION)
+
+
+def _add_condition(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+    """Send the condition of a copy that was taken away."""
+    condition = context.pop(_CONDITION, None)
+    if condition is not None:
+        params["headers"]["If-None-Match"] = condition
 
 
 def _add_content_md5(request: Any, **_: object) -> None:  # noqa: ANN401 - botocore's request

@@ -156,6 +156,9 @@ class Wire:
     async def reset(self) -> None:
         """Close with RST: with a linger time of 0 the system sends it in place of FIN (socket(7), SO_LINGER)."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport = getattr(self._stream, "_transport", None)
+        if transport is not None:  # anyio before 4.15.1 shuts an asyncio transport down first, which sends FIN
+            transport.abort()
         await self.aclose()
 
     async def _fill(self) -> bool:
