@@ -111,10 +111,13 @@ class Folder:
         hop = current_hop()
         if hop is None:
             return cls.open(path)
-        folder = hop.keep((cls, path), lambda: cls.open(path))
+        return hop.keep((cls, path), lambda: cls.open(path))._shared()
+
+    def _shared(self) -> Self:
+        """Return it to one more user."""
         with _counting:  # the other users may close it in other threads
-            folder._users += 1
-        return folder
+            self._users += 1
+        return self
 
     def close(self) -> None:
         """Close it, once for each user."""
@@ -181,8 +184,12 @@ class Folder:
         return os.stat(self._at(name), dir_fd=self._fd, follow_symlinks=False)
 
     def spot(self, name: str) -> Spot:
-        """Return the place of a file, and what is there."""
-        return Spot(self, name, self.stat_or_none(name))
+        """Return the place of a file, and what is there; when that cannot be told, close the folder."""
+        try:
+            return Spot(self, name, self.stat_or_none(name))
+        except BaseException:
+            self.close()
+            raise
 
     def stat_or_none(self, name: str) -> os.stat_result | None:
         """Look an entry up; None when it is not there."""
@@ -268,6 +275,7 @@ class Folder:
         if hop is None:
             self.sync()
         else:
+            hop.keep(self, self._shared)  # who asks may close it before the end
             hop.at_end(self._sync_last)
 
     def _sync_last(self) -> None:
