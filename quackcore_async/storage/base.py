@@ -136,8 +136,8 @@ class BaseStorageIntegration(BaseIntegrationService, StorageHooks, ObjectStorage
             resume: Go on with what an earlier call with `resume=True` to the same local path has left, after a
                 failure, a cancellation or the death of its process, and leave what is complete of this one: a
                 hidden file beside the target. Nothing of another version of the remote file is used. A storage
-                without the capability `resume`, and a small file, begin anew and leave nothing; so does everything
-                by default.
+                without the capability `resume`, a file system without locks, and a small file, begin anew and
+                leave nothing; so does everything by default.
 
         Returns:
             The local path, and in `verified` how far the bytes were checked.

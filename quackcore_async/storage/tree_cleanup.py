@@ -10,7 +10,7 @@ from quackcore_async.errors import QuackError
 from quackcore_async.protocols import CleanupOutcome, CleanupStatus
 from quackcore_async.results import to_quack_error
 from quackcore_async.storage.folders import Folder
-from quackcore_async.storage.locks import is_locked
+from quackcore_async.storage.locks import try_lock
 from quackcore_async.storage.names import is_partial
 from quackcore_async.storage.steps import Steps
 from quackcore_async.storage.tree import Tree
@@ -77,7 +77,7 @@ class TreeCleanup:
             found = os.fstat(fd)
             if not stat.S_ISREG(found.st_mode) or found.st_mtime >= self._before.timestamp():
                 return
-            if is_locked(fd):
+            if not try_lock(fd):
                 self._add(path, "in_use", found)
                 return
             if not self._dry_run:
