@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -12,7 +11,12 @@ from quackcore_async.clients.s3.objects import IncompleteUpload
 from quackcore_async.concurrency import for_each, run_in_thread, shielded
 from quackcore_async.errors import ErrorKind, QuackError
 from quackcore_async.protocols import CleanupOutcome
-from quackcore_async.storage.upload_journal import JournaledUpload, claim_journal, journaled_uploads
+from quackcore_async.storage.upload_journal import (
+    JournaledUpload,
+    claim_journal,
+    journaled_uploads,
+    remove_journal,
+)
 
 __all__ = ["UploadCleanup"]
 
@@ -119,8 +123,7 @@ class _Claim:
     def forget(self) -> None:
         """Remove its journal."""
         if self._journal is not None:
-            with suppress(FileNotFoundError):
-                os.unlink(self._journal.path)
+            remove_journal(self._journal.path)
 
     def release(self) -> None:
         """Let go of it; idempotent."""

@@ -17,7 +17,14 @@ from quackcore_async.storage.folders import blaming
 from quackcore_async.storage.journal import append_line, read_lines
 from quackcore_async.storage.locks import is_ours, try_lock
 
-__all__ = ["JournaledUpload", "UploadJournal", "claim_journal", "journaled_uploads", "uploads_folder"]
+__all__ = [
+    "JournaledUpload",
+    "UploadJournal",
+    "claim_journal",
+    "journaled_uploads",
+    "remove_journal",
+    "uploads_folder",
+]
 
 _FORMAT: Final = 1
 _SUFFIX: Final = ".upload"
@@ -89,8 +96,7 @@ class UploadJournal:
 
     def remove(self) -> None:
         """Remove the file."""
-        with suppress(FileNotFoundError):
-            os.unlink(self._path)
+        remove_journal(self._path)
         self.close()
 
     def close(self) -> None:
@@ -146,6 +152,16 @@ def claim_journal(path: str) -> int:
         return _opened(path, 0)
     except OSError:
         return -1
+
+
+def remove_journal(path: str) -> None:
+    """Remove a journal that is locked. One that stays does no harm: what it names is looked for and not found."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+    except OSError as exc:
+        _logger.warning("the journal %s cannot be removed: %s", path, exc.strerror)
 
 
 def _read(path: str) -> JournaledUpload | None:

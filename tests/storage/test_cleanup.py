@@ -1,5 +1,6 @@
 """What interrupted transfers have left is found by its age and removed, unless somebody is at it."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -148,6 +149,10 @@ async def test_a_storage_that_cannot_tell_says_so():
     assert (await storage.cleanup()).error_info.kind == "unsupported"
 
 
+def refuse(path, **_):
+    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+
 class TestUploads:
     @pytest.fixture
     def anyio_backend(self):
@@ -254,6 +259,25 @@ class TestUploads:
             assert len(os.listdir(uploads_folder())) == 1
             assert [found.status for found in await clean(storage)] == ["removed"]
         assert (scripted_s3.uploads, os.listdir(uploads_folder())) == ({}, [])
+
+    async def test_a_journal_that_cannot_be_removed_hinders_nothing(
+        self, scripted_s3, config_of, tmp_path, monkeypatch, caplog
+    ):
+        config = config_of(scripted_s3.endpoint)
+        source = tmp_path / "source"
+        source.write_bytes(os.urandom(20 * MIB))
+        Failing(scripted_s3, "UploadPart", 1)
+        async with S3Storage(config=config) as storage:
+            assert not (await storage.upload_file(str(source), "one", resume=True)).success
+            scripted_s3.script = lambda request: None
+            self.begin(scripted_s3, "upload2", "two")
+            monkeypatch.setattr("quackcore_async.storage.upload_journal.os.unlink", refuse)
+            assert [found.status for found in await clean(storage)] == ["removed", "removed"]
+            (name,) = os.listdir(uploads_folder())
+            os.utime(Path(uploads_folder()) / name, (0, 0))
+            assert await clean(storage) == []
+        assert scripted_s3.uploads == {}
+        assert "cannot be removed" in caplog.text
 
     async def test_old_journals_of_uploads_that_are_gone_go_too(self, scripted_s3, config_of):
         old, young = (
