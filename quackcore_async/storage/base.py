@@ -392,10 +392,7 @@ class BaseStorageIntegration(BaseIntegrationService, StorageHooks, ObjectStorage
             An outcome for each that is old enough, also for those that could not be removed. A storage without the
             capability `cleanup` fails with kind `unsupported`.
         """
-        span = older_than if isinstance(older_than, timedelta) else timedelta(seconds=older_than)
-        if span < timedelta(0):
-            raise InvalidNameError(f"older_than is {older_than}: it is at least 0", code="bad_argument")
-        before = datetime.now(UTC) - span
+        before = _moment_before(older_than)
         outcomes = await self._cleanup(self._folder_path(remote_path), before, dry_run=dry_run)
         return IntegrationResult.success_result(outcomes, f"found {len(outcomes)} unfinished")
 
@@ -449,6 +446,20 @@ class BaseStorageIntegration(BaseIntegrationService, StorageHooks, ObjectStorage
     def _done(self, deed: str, path: str) -> IntegrationResult[str]:
         url = self._url_of(path)
         return IntegrationResult.success_result(url, f"{deed} {url}")
+
+
+def _moment_before(age: float | timedelta) -> datetime:
+    """Return the moment that lies so far back, or the first of all where that is too far."""
+    try:
+        span = age if isinstance(age, timedelta) else timedelta(seconds=age)
+    except (ValueError, OverflowError):
+        span = None
+    if span is None or span < timedelta(0):
+        raise InvalidNameError(
+            f"older_than is {age}: give at least 0, and what a `timedelta` holds", code="bad_argument"
+        )
+    now, first = datetime.now(UTC), datetime.min.replace(tzinfo=UTC)
+    return now - min(span, now - first)
 
 
 class _Progress:

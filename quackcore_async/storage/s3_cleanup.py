@@ -117,7 +117,7 @@ class _Claim:
         """Take it; False when somebody is at it."""
         if self._journal is None:
             return True
-        self._fd = claim_journal(self._journal.path)
+        self._fd = claim_journal(self._journal)
         return self._fd >= 0
 
     def forget(self) -> None:

@@ -75,16 +75,22 @@ class TreeCleanup:
         fd = folder.open_file(name, _READ_FLAGS)
         try:
             found = os.fstat(fd)
-            if not stat.S_ISREG(found.st_mode) or found.st_mtime >= self._before.timestamp():
+            if not self._is_old(found):
                 return
             if not try_lock(fd):
                 self._add(path, "in_use", found)
+                return
+            found = os.fstat(fd)  # somebody may have been at it, and done with it, since then
+            if not self._is_old(found) or not os.path.samestat(found, folder.stat(name)):
                 return
             if not self._dry_run:
                 folder.unlink(name)
             self._add(path, "would_remove" if self._dry_run else "removed", found)
         finally:
             os.close(fd)
+
+    def _is_old(self, found: os.stat_result) -> bool:
+        return stat.S_ISREG(found.st_mode) and found.st_mtime < self._before.timestamp()
 
     def _add(
         self, path: str, status: CleanupStatus, found: os.stat_result | None = None, *, error: str | None = None

@@ -146,12 +146,23 @@ def journaled_uploads() -> Iterator[JournaledUpload]:
                 yield found
 
 
-def claim_journal(path: str) -> int:
-    """Open and lock a journal, so that nobody takes its upload up meanwhile; -1 when somebody is at it."""
+def claim_journal(journal: JournaledUpload) -> int:
+    """Open and lock a journal, so that nobody takes its upload up meanwhile.
+
+    Returns:
+        Its descriptor; -1 when somebody is at it, or has begun another upload since it was read.
+    """
     try:
-        return _opened(path, 0)
+        fd = _opened(journal.path, 0)
+        if fd < 0:
+            return fd
+        header = _header_of(read_lines(fd, 0)[0])
+        if header is not None and header.upload_id == journal.upload_id:
+            return fd
+        os.close(fd)
     except OSError:
-        return -1
+        pass
+    return -1
 
 
 def remove_journal(path: str) -> None:

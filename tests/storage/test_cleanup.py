@@ -1,6 +1,7 @@
 """What interrupted transfers have left is found by its age and removed, unless somebody is at it."""
 
 import errno
+import math
 import os
 import subprocess
 import sys
@@ -11,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from quackcore_async.storage import LocalStorage, MemoryStorage, S3Storage
+from quackcore_async.storage.locks import try_lock
 from quackcore_async.storage.partial import PartialFile
-from quackcore_async.storage.upload_journal import UploadJournal, uploads_folder
+from quackcore_async.storage.upload_journal import UploadJournal, journaled_uploads, uploads_folder
 from tests.servers.interruptions import Failing
 from tests.servers.scripted import Answer, error_answer
 
@@ -114,6 +116,39 @@ async def test_what_another_process_writes_is_left_alone_whatever_its_age(local,
             writer.kill()
             writer.wait()
     assert [found.status for found in await clean(local)] == ["removed"]
+
+
+@pytest.mark.parametrize("meanwhile", ["went on", "was replaced", "became a file"])
+async def test_what_somebody_was_at_since_it_was_looked_at_is_left_alone(local, root, monkeypatch, meanwhile):
+    path = leave(root)
+    locked = []
+
+    def lock_late(fd):
+        if not locked:
+            if meanwhile == "went on":
+                os.utime(path)
+            else:
+                path.rename(root / "whole")
+                if meanwhile == "was replaced":
+                    path.write_bytes(b"new")
+        locked.append(fd)
+        return try_lock(fd)
+
+    monkeypatch.setattr("quackcore_async.storage.tree_cleanup.try_lock", lock_late)
+    assert await clean(local) == []
+    assert (len(locked), path.exists()) == (1, meanwhile != "became a file")
+
+
+async def test_an_age_that_nothing_has_finds_nothing(local, root):
+    path = leave(root)
+    for age in (timedelta.max, 1e11):
+        assert await clean(local, older_than=age) == []
+    assert path.exists()
+
+
+@pytest.mark.parametrize("age", [math.nan, math.inf, 1e300])
+async def test_an_age_that_is_none_is_refused(local, age):
+    assert (await local.cleanup(older_than=age)).error_info.code == "bad_argument"
 
 
 async def test_what_this_process_writes_is_left_alone(local, root):
@@ -259,6 +294,28 @@ class TestUploads:
             assert len(os.listdir(uploads_folder())) == 1
             assert [found.status for found in await clean(storage)] == ["removed"]
         assert (scripted_s3.uploads, os.listdir(uploads_folder())) == ({}, [])
+
+    async def test_an_upload_that_began_anew_meanwhile_keeps_its_journal(self, scripted_s3, config_of, tmp_path):
+        journal = UploadJournal((scripted_s3.endpoint.url, "scripted", "key"), str(tmp_path / "source"))
+        self.begin(scripted_s3, "upload1", "key")
+
+        def begin(upload_id):
+            assert journal.open()
+            journal.begin("fingerprint", upload_id, "token")
+            journal.close()
+
+        begin("upload1")
+        begun = []
+
+        def script(request):
+            if request.operation == "ListParts" and not begun:
+                begun.append("upload2")
+                begin("upload2")
+
+        scripted_s3.script = script
+        async with S3Storage(config=config_of(scripted_s3.endpoint)) as storage:
+            await clean(storage)
+        assert [found.upload_id for found in journaled_uploads()] == begun
 
     async def test_a_journal_that_cannot_be_removed_hinders_nothing(
         self, scripted_s3, config_of, tmp_path, monkeypatch, caplog
