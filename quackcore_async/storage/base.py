@@ -380,8 +380,9 @@ class BaseStorageIntegration(BaseIntegrationService, StorageHooks, ObjectStorage
     ) -> IntegrationResult[Sequence[CleanupOutcome]]:
         """Remove what interrupted transfers have left: unfinished files, and parts of uploads that cost money.
 
-        What a process of this machine is at is locked and left alone. What another machine is at shows only by its
-        age, which counts from the last sign of life: let `older_than` be longer than any transfer stands still.
+        What this storage is at is left alone, and so is what is locked: the files that a process of this machine
+        writes, and its uploads with `resume=True`. All else that somebody is at shows only by its age, from the
+        last sign of life on: let `older_than` be longer than any transfer stands still.
 
         Args:
             remote_path: The folder; None is all of the storage.

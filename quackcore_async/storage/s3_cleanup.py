@@ -82,7 +82,7 @@ class UploadCleanup:
 
     async def _abort(self, address: S3Address, found: CleanupOutcome) -> CleanupOutcome:
         journal = self._journals.get(str(found.upload_id))
-        if journal is not None and journal.in_use:
+        if found.upload_id in self._client.uploads or (journal is not None and journal.in_use):
             return replace(found, status="in_use")
         if self._dry_run:
             return replace(found, status="would_remove")

@@ -9,13 +9,15 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+import anyio
+import anyio.to_thread
 import pytest
 
 from quackcore_async.storage import LocalStorage, MemoryStorage, S3Storage
 from quackcore_async.storage.locks import try_lock
 from quackcore_async.storage.partial import PartialFile
 from quackcore_async.storage.upload_journal import UploadJournal, journaled_uploads, uploads_folder
-from tests.servers.interruptions import Failing
+from tests.servers.interruptions import Failing, Gate
 from tests.servers.scripted import Answer, error_answer
 
 DAY = timedelta(days=1)
@@ -335,6 +337,25 @@ class TestUploads:
             assert await clean(storage) == []
         assert scripted_s3.uploads == {}
         assert "cannot be removed" in caplog.text
+
+    @pytest.mark.parametrize("resume", [False, True])
+    async def test_what_the_storage_itself_uploads_is_left_alone(self, scripted_s3, config_of, tmp_path, resume):
+        source = tmp_path / "source"
+        source.write_bytes(os.urandom(20 * MIB))
+        gate = Gate(scripted_s3, "UploadPart", 1)
+        results = []
+
+        async def upload(storage):
+            results.append(await storage.upload_file(str(source), "key", resume=resume))
+
+        async with S3Storage(config=config_of(scripted_s3.endpoint)) as storage:
+            async with anyio.create_task_group() as group:
+                group.start_soon(upload, storage)
+                await anyio.to_thread.run_sync(gate.holds.wait)
+                found = await clean(storage, older_than=0)
+                gate.open()
+            assert [outcome.status for outcome in found] == ["in_use"]
+            assert (results[0].success, scripted_s3.objects["key"][0]) == (True, source.read_bytes())
 
     async def test_old_journals_of_uploads_that_are_gone_go_too(self, scripted_s3, config_of):
         old, young = (

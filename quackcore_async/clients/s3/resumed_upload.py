@@ -5,7 +5,6 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from types import TracebackType
 from typing import Any, Final, Self
 
 from quackcore_async.clients.s3.buffers import BodyBuffer
@@ -88,9 +87,7 @@ class ResumedUpload(MultipartUpload):
             await super().__aenter__()
         return self
 
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def _leave(self, exc: BaseException | None) -> None:
         if not self._ended and not self._is_worth_keeping(exc):
             await self._abort()
             self._ended = True
