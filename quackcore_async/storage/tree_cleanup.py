@@ -3,11 +3,11 @@
 import os
 import stat
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from quackcore_async.errors import QuackError
-from quackcore_async.protocols import CleanupOutcome, CleanupStatus
+from quackcore_async.protocols import CleanupOutcome, CleanupStatus, moment_of
 from quackcore_async.results import to_quack_error
 from quackcore_async.storage.folders import Folder
 from quackcore_async.storage.locks import try_lock
@@ -101,7 +101,7 @@ class TreeCleanup:
                 path=path,
                 url=self._tree.url_of(path),
                 status=status,
-                modified=None if found is None else datetime.fromtimestamp(found.st_mtime, UTC),
+                modified=None if found is None else moment_of(found.st_mtime),
                 size=None if found is None else found.st_size,
                 error=error,
             )

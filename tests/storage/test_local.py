@@ -228,6 +228,16 @@ async def test_a_read_only_root_says_so(unprivileged):
     assert "a" in result.error
 
 
+@pytest.mark.parametrize("seconds", [1e12, -1e11])
+def test_a_file_of_a_time_beyond_all_calendars_is_listed(root, seconds):
+    """Some file systems keep such times, which a `datetime` cannot hold."""
+    (root / "a").write_bytes(b"x")
+    known = list(os.stat(root / "a"))
+    known[8] = seconds
+    file = Tree(str(root))._describe("a", os.stat_result(known))
+    assert (file["last_modified"], file["mtime"]) == (None, seconds)
+
+
 async def test_delete_prunes_nothing_and_takes_empty_folders_only(local, root):
     (await local.write_bytes("a/b/c", b"")).unwrap()
     result = await local.delete_file("a/b/")
