@@ -5,7 +5,7 @@ from collections.abc import AsyncIterable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 import anyio
 
@@ -25,6 +25,7 @@ from quackcore_async.clients.objectstore import (
 )
 from quackcore_async.clients.s3.attributes import OWN_KEYS, mode_of, mtime_of
 from quackcore_async.clients.s3.objects import ListPage, ObjectInfo
+from quackcore_async.config import BaseConfigProvider
 from quackcore_async.errors import InvalidNameError, LifecycleError, RemoteNotFoundError
 from quackcore_async.protocols import RemoteFile, UploadOptions
 from quackcore_async.protocols.core import AuthProviderProtocol, ConfigProviderProtocol
@@ -66,16 +67,21 @@ class ObjectStoreStorage(BaseStorageIntegration):
     are not listed as files.
 
     Args:
-        config_provider: Loads and checks the configuration.
+        config_provider: Loads and checks the configuration; None reads the section.
         auth_provider: Gives the credentials, where the configuration does not.
         config_path: File to load the configuration from; None looks in the usual places.
         log_level: Level of `self.logger`, as a number or a name; None leaves it alone.
         name: Name of this instance, and of its section in a configuration.
         config: The configuration itself, in place of loading it.
         retry: How patient one request is.
+
+    Attributes:
+        scheme: What its addresses begin with, such as `gs`.
+        provider_class: Reads its section.
     """
 
-    scheme: str = ""
+    scheme: ClassVar[str]
+    provider_class: ClassVar[type[BaseConfigProvider]]
 
     def __init__(
         self,
@@ -88,6 +94,8 @@ class ObjectStoreStorage(BaseStorageIntegration):
         config: Mapping[str, Any] | None = None,
         retry: RetryPolicy | None = None,
     ) -> None:
+        if config_provider is None:
+            config_provider = self.provider_class(log_level, section=name)
         super().__init__(config_provider, auth_provider, config_path, log_level, name=name, config=config)
         self._retry = retry
         self._opened: tuple[ObjectAddress, ObjectStoreClient] | None = None
