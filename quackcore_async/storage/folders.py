@@ -223,11 +223,24 @@ class Folder:
         except OSError as exc:
             if exc.errno not in _NO_LINKS:
                 raise
-            # A file system without hard links: an empty file claims the name first.
-            os.close(target.open_file(target_name, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
-            self.replace(name, target, target_name)
+            self._claim_and_replace(name, target, target_name)
         else:
             self.unlink(name)
+
+    def _claim_and_replace(self, name: str, target: "Folder", target_name: str) -> None:
+        """Do so on a file system without hard links: an empty file claims the name first."""
+        fd = target.open_file(target_name, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        try:
+            claim = os.fstat(fd)
+        finally:
+            os.close(fd)
+        try:
+            self.replace(name, target, target_name)
+        except OSError:
+            with suppress(OSError):
+                if os.path.samestat(claim, target.stat(target_name)):
+                    target.unlink(target_name)
+            raise
 
     def has_also(self, name: str, other: "Folder", other_name: str) -> bool:
         """Tell whether a file of this folder is there under another name too, by a hard link."""

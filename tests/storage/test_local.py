@@ -1,5 +1,6 @@
 """`LocalStorage`: nothing leads out of its root, files are whole, listings are ordered."""
 
+import errno
 import os
 import socket
 from pathlib import Path
@@ -312,6 +313,21 @@ async def test_a_file_system_without_hard_links_still_decides_who_was_first(loca
     (await local.move_file("a", "b", overwrite=False)).unwrap()
     assert (root / "b").read_bytes() == b"1"
     assert everything_below(root) == {"b"}
+
+
+async def test_a_name_that_was_claimed_without_hard_links_is_given_back(local, root, monkeypatch):
+    def fail_with(code):
+        def fail(*args, **kwargs):
+            raise OSError(code, os.strerror(code))
+
+        return fail
+
+    monkeypatch.setattr(os, "link", fail_with(errno.EPERM))
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "replace", fail_with(errno.EIO))
+        assert not (await local.write_bytes("a", b"1", overwrite=False)).success
+    assert everything_below(root) == set()
+    assert (await local.write_bytes("a", b"1", overwrite=False)).success
 
 
 async def test_the_root_comes_from_the_section_of_the_instance(folder, root, monkeypatch):
