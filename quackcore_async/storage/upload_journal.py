@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 from threading import Lock
 from typing import Final
 
 from quackcore_async.auth.paths import credentials_folder
+from quackcore_async.auth.stores.private_file import make_private_directory
 from quackcore_async.clients.s3.kept import KnownUpload
 from quackcore_async.errors import MissingConfigError
 from quackcore_async.logging import get_logger
@@ -66,7 +68,7 @@ class UploadJournal:
         name = sha256(json.dumps(self._place).encode(errors="surrogatepass")).hexdigest()[:32]
         self._path = os.path.join(folder, f"{name}{_SUFFIX}")
         try:
-            os.makedirs(folder, mode=0o700, exist_ok=True)
+            make_private_directory(Path(folder))
             self._fd = _opened(self._path, os.O_CREAT)
         except OSError as exc:
             _logger.warning("%s cannot be written: an interrupted upload will begin anew (%s)", folder, exc)
