@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         StorageCapabilities,
         UploadOptions,
         Verification,
+        moment_of,
         nanoseconds_of,
         remote_id_of,
     )
@@ -41,6 +42,7 @@ else:
                 "StorageCapabilities",
                 "UploadOptions",
                 "Verification",
+                "moment_of",
                 "nanoseconds_of",
                 "remote_id_of",
             ),
@@ -65,6 +67,7 @@ __all__ = [
     "UploadOptions",
     "Verification",
     "contract_violations",
+    "moment_of",
     "nanoseconds_of",
     "remote_id_of",
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, Self
 
 from pydantic import Field, SkipValidation
@@ -19,6 +19,7 @@ __all__ = [
     "StorageCapabilities",
     "UploadOptions",
     "Verification",
+    "moment_of",
     "nanoseconds_of",
     "remote_id_of",
 ]
@@ -190,6 +191,14 @@ def remote_id_of(file: Mapping[str, Any]) -> str:
     """Return the identifier of a listed file: `id` where there is one, else `path`."""
     identifier = file.get("id") or file["path"]
     return str(identifier)
+
+
+def moment_of(seconds: float) -> datetime | None:
+    """Return the moment of epoch seconds; None where no calendar has it, as file systems and metadata may."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):  # not from year 1 to 9999, or no number
+        return None
 
 
 def nanoseconds_of(seconds: float | None) -> int | None:

@@ -1,13 +1,10 @@
 """`AzureStorage`: files in a container of Azure Blob Storage, over obstore."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
 
 from quackcore_async.errors import InvalidNameError
 from quackcore_async.protocols import StorageCapabilities
-from quackcore_async.protocols.core import AuthProviderProtocol, ConfigProviderProtocol
 from quackcore_async.results import IntegrationResult
-from quackcore_async.retry import RetryPolicy
 from quackcore_async.service.operation import operation
 from quackcore_async.storage.azure_config import AzureConfig, AzureConfigProvider
 from quackcore_async.storage.names import shown
@@ -15,8 +12,6 @@ from quackcore_async.storage.object_store import ObjectStoreStorage
 from quackcore_async.storage.object_store_login import with_login
 
 __all__ = ["AzureConfig", "AzureConfigProvider", "AzureStorage"]
-
-_SCHEME: Final = "az"
 
 
 class AzureStorage(ObjectStoreStorage):
@@ -37,21 +32,8 @@ class AzureStorage(ObjectStoreStorage):
         retry: How patient one request is.
     """
 
-    scheme = _SCHEME
-
-    def __init__(
-        self,
-        config_provider: ConfigProviderProtocol | None = None,
-        auth_provider: AuthProviderProtocol | None = None,
-        config_path: str | None = None,
-        log_level: int | str | None = None,
-        *,
-        name: str | None = None,
-        config: Mapping[str, Any] | None = None,
-        retry: RetryPolicy | None = None,
-    ) -> None:
-        provider = config_provider or AzureConfigProvider(log_level, section=name)
-        super().__init__(provider, auth_provider, config_path, log_level, name=name, config=config, retry=retry)
+    scheme = "az"
+    provider_class = AzureConfigProvider
 
     @property
     def capabilities(self) -> StorageCapabilities:

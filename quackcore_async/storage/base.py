@@ -136,8 +136,8 @@ class BaseStorageIntegration(BaseIntegrationService, StorageHooks, ObjectStorage
             resume: Go on with what an earlier call with `resume=True` to the same local path has left, after a
                 failure, a cancellation or the death of its process, and leave what is complete of this one: a
                 hidden file beside the target. Nothing of another version of the remote file is used. A storage
-                without the capability `resume`, and a small file, begin anew and leave nothing; so does everything
-                by default.
+                without the capability `resume`, a file system without locks, and a small file, begin anew and
+                leave nothing; so does everything by default.
 
         Returns:
             The local path, and in `verified` how far the bytes were checked.
@@ -380,8 +380,9 @@ class BaseStorageIntegration(BaseIntegrationService, StorageHooks, ObjectStorage
     ) -> IntegrationResult[Sequence[CleanupOutcome]]:
         """Remove what interrupted transfers have left: unfinished files, and parts of uploads that cost money.
 
-        What a process of this machine is at is locked and left alone. What another machine is at shows only by its
-        age, which counts from the last sign of life: let `older_than` be longer than any transfer stands still.
+        What this storage is at is left alone, and so is what is locked: the files that a process of this machine
+        writes, and its uploads with `resume=True`. All else that somebody is at shows only by its age, from the
+        last sign of life on: let `older_than` be longer than any transfer stands still.
 
         Args:
             remote_path: The folder; None is all of the storage.
@@ -392,10 +393,7 @@ class BaseStorageIntegration(BaseIntegrationService, StorageHooks, ObjectStorage
             An outcome for each that is old enough, also for those that could not be removed. A storage without the
             capability `cleanup` fails with kind `unsupported`.
         """
-        span = older_than if isinstance(older_than, timedelta) else timedelta(seconds=older_than)
-        if span < timedelta(0):
-            raise InvalidNameError(f"older_than is {older_than}: it is at least 0", code="bad_argument")
-        before = datetime.now(UTC) - span
+        before = _moment_before(older_than)
         outcomes = await self._cleanup(self._folder_path(remote_path), before, dry_run=dry_run)
         return IntegrationResult.success_result(outcomes, f"found {len(outcomes)} unfinished")
 
@@ -449,6 +447,20 @@ class BaseStorageIntegration(BaseIntegrationService, StorageHooks, ObjectStorage
     def _done(self, deed: str, path: str) -> IntegrationResult[str]:
         url = self._url_of(path)
         return IntegrationResult.success_result(url, f"{deed} {url}")
+
+
+def _moment_before(age: float | timedelta) -> datetime:
+    """Return the moment that lies so far back, or the first of all where that is too far."""
+    try:
+        span = age if isinstance(age, timedelta) else timedelta(seconds=age)
+    except (ValueError, OverflowError):
+        span = None
+    if span is None or span < timedelta(0):
+        raise InvalidNameError(
+            f"older_than is {age}: give at least 0, and what a `timedelta` holds", code="bad_argument"
+        )
+    now, first = datetime.now(UTC), datetime.min.replace(tzinfo=UTC)
+    return now - min(span, now - first)
 
 
 class _Progress:

@@ -111,10 +111,13 @@ class Folder:
         hop = current_hop()
         if hop is None:
             return cls.open(path)
-        folder = hop.keep((cls, path), lambda: cls.open(path))
+        return hop.keep((cls, path), lambda: cls.open(path))._shared()
+
+    def _shared(self) -> Self:
+        """Return it to one more user."""
         with _counting:  # the other users may close it in other threads
-            folder._users += 1
-        return folder
+            self._users += 1
+        return self
 
     def close(self) -> None:
         """Close it, once for each user."""
@@ -181,8 +184,12 @@ class Folder:
         return os.stat(self._at(name), dir_fd=self._fd, follow_symlinks=False)
 
     def spot(self, name: str) -> Spot:
-        """Return the place of a file, and what is there."""
-        return Spot(self, name, self.stat_or_none(name))
+        """Return the place of a file, and what is there; when that cannot be told, close the folder."""
+        try:
+            return Spot(self, name, self.stat_or_none(name))
+        except BaseException:
+            self.close()
+            raise
 
     def stat_or_none(self, name: str) -> os.stat_result | None:
         """Look an entry up; None when it is not there."""
@@ -216,11 +223,24 @@ class Folder:
         except OSError as exc:
             if exc.errno not in _NO_LINKS:
                 raise
-            # A file system without hard links: an empty file claims the name first.
-            os.close(target.open_file(target_name, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
-            self.replace(name, target, target_name)
+            self._claim_and_replace(name, target, target_name)
         else:
             self.unlink(name)
+
+    def _claim_and_replace(self, name: str, target: "Folder", target_name: str) -> None:
+        """Do so on a file system without hard links: an empty file claims the name first."""
+        fd = target.open_file(target_name, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        try:
+            claim = os.fstat(fd)
+        finally:
+            os.close(fd)
+        try:
+            self.replace(name, target, target_name)
+        except OSError:
+            with suppress(OSError):
+                if os.path.samestat(claim, target.stat(target_name)):
+                    target.unlink(target_name)
+            raise
 
     def has_also(self, name: str, other: "Folder", other_name: str) -> bool:
         """Tell whether a file of this folder is there under another name too, by a hard link."""
@@ -268,6 +288,7 @@ class Folder:
         if hop is None:
             self.sync()
         else:
+            hop.keep(self, self._shared)  # who asks may close it before the end
             hop.at_end(self._sync_last)
 
     def _sync_last(self) -> None:

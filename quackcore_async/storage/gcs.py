@@ -1,18 +1,11 @@
 """`GCSStorage`: files in a bucket of Google Cloud Storage, over obstore."""
 
-from collections.abc import Mapping
-from typing import Any, Final
-
 from quackcore_async.protocols import StorageCapabilities
-from quackcore_async.protocols.core import AuthProviderProtocol, ConfigProviderProtocol
-from quackcore_async.retry import RetryPolicy
 from quackcore_async.storage.gcs_config import GCSConfig, GCSConfigProvider
 from quackcore_async.storage.object_store import ObjectStoreStorage
 from quackcore_async.storage.object_store_login import with_login
 
 __all__ = ["GCSConfig", "GCSConfigProvider", "GCSStorage"]
-
-_SCHEME: Final = "gs"
 
 
 class GCSStorage(ObjectStoreStorage):
@@ -33,21 +26,8 @@ class GCSStorage(ObjectStoreStorage):
         retry: How patient one request is.
     """
 
-    scheme = _SCHEME
-
-    def __init__(
-        self,
-        config_provider: ConfigProviderProtocol | None = None,
-        auth_provider: AuthProviderProtocol | None = None,
-        config_path: str | None = None,
-        log_level: int | str | None = None,
-        *,
-        name: str | None = None,
-        config: Mapping[str, Any] | None = None,
-        retry: RetryPolicy | None = None,
-    ) -> None:
-        provider = config_provider or GCSConfigProvider(log_level, section=name)
-        super().__init__(provider, auth_provider, config_path, log_level, name=name, config=config, retry=retry)
+    scheme = "gs"
+    provider_class = GCSConfigProvider
 
     @property
     def capabilities(self) -> StorageCapabilities:

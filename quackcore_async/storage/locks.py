@@ -9,28 +9,30 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["is_locked", "is_ours", "try_lock"]
+__all__ = ["is_ours", "lock", "try_lock"]
 
 _BUSY: Final = frozenset({errno.EWOULDBLOCK, errno.EACCES})
 
 
-def try_lock(fd: int) -> bool:
-    """Lock an open file until it is closed; False when somebody else, in this process or another, holds it.
+def lock(fd: int) -> bool | None:
+    """Lock an open file until it is closed.
 
-    Where the system or the file system has no locks, everybody gets one.
+    Returns:
+        Whether it is locked now; False when somebody else, in this process or another, holds it; None where the
+        system or the file system has no locks, so that nobody can tell.
     """
     if fcntl is None:
-        return True
+        return None
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as exc:
-        return exc.errno not in _BUSY
+        return False if exc.errno in _BUSY else None
     return True
 
 
-def is_locked(fd: int) -> bool:
-    """Tell whether somebody else holds the lock; if not, it is held from now on."""
-    return not try_lock(fd)
+def try_lock(fd: int) -> bool:
+    """Lock an open file until it is closed; False when somebody else holds it. Where are no locks, all get one."""
+    return lock(fd) is not False
 
 
 def is_ours(found: os.stat_result) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 import anyio
 
@@ -25,6 +25,7 @@ from quackcore_async.clients.objectstore import (
 )
 from quackcore_async.clients.s3.attributes import OWN_KEYS, mode_of, mtime_of
 from quackcore_async.clients.s3.objects import ListPage, ObjectInfo
+from quackcore_async.config import BaseConfigProvider
 from quackcore_async.errors import InvalidNameError, LifecycleError, RemoteNotFoundError
 from quackcore_async.protocols import RemoteFile, UploadOptions
 from quackcore_async.protocols.core import AuthProviderProtocol, ConfigProviderProtocol
@@ -66,16 +67,21 @@ class ObjectStoreStorage(BaseStorageIntegration):
     are not listed as files.
 
     Args:
-        config_provider: Loads and checks the configuration.
+        config_provider: Loads and checks the configuration; None reads the section.
         auth_provider: Gives the credentials, where the configuration does not.
         config_path: File to load the configuration from; None looks in the usual places.
         log_level: Level of `self.logger`, as a number or a name; None leaves it alone.
         name: Name of this instance, and of its section in a configuration.
         config: The configuration itself, in place of loading it.
         retry: How patient one request is.
+
+    Attributes:
+        scheme: What its addresses begin with, such as `gs`.
+        provider_class: Reads its section.
     """
 
-    scheme: str = ""
+    scheme: ClassVar[str]
+    provider_class: ClassVar[type[BaseConfigProvider]]
 
     def __init__(
         self,
@@ -88,6 +94,8 @@ class ObjectStoreStorage(BaseStorageIntegration):
         config: Mapping[str, Any] | None = None,
         retry: RetryPolicy | None = None,
     ) -> None:
+        if config_provider is None:
+            config_provider = self.provider_class(log_level, section=name)
         super().__init__(config_provider, auth_provider, config_path, log_level, name=name, config=config)
         self._retry = retry
         self._opened: tuple[ObjectAddress, ObjectStoreClient] | None = None
@@ -103,36 +111,45 @@ class ObjectStoreStorage(BaseStorageIntegration):
 
     async def _delete_batch(self, remotes: Sequence[str]) -> IntegrationResult[Sequence[IntegrationResult[bool]]]:
         """Delete many files with few requests; those of a request that failed by themselves."""
-        results: dict[str, IntegrationResult[bool]] = {}
-        batches: dict[str, dict[str, str]] = {}
+        refused: dict[str, IntegrationResult[bool]] = {}
+        addresses: dict[str, ObjectAddress] = {}
         for remote in remotes:
             try:
-                address = self._address(self._file_path(remote))
+                addresses[remote] = self._address(self._file_path(remote))
             except Exception as exc:  # noqa: BLE001 - each file has an outcome of its own
-                results[remote] = IntegrationResult[bool].from_exception(exc, operation="delete_files")
-            else:
-                batches.setdefault(address.bucket, {})[address.key] = remote
-        for bucket, keys in batches.items():
-            listed = list(keys)
+                refused[remote] = IntegrationResult[bool].from_exception(exc, operation="delete_files")
+        names = {address: remote for remote, address in addresses.items()}  # a file may be named in several ways
+        buckets: dict[str, list[ObjectAddress]] = {}
+        for address in names:
+            buckets.setdefault(address.bucket, []).append(address)
+        results: dict[ObjectAddress, IntegrationResult[bool]] = {}
+        for bucket, listed in buckets.items():
             for start in range(0, len(listed), MAX_BATCH):
                 batch = listed[start : start + MAX_BATCH]
                 try:
-                    await self._client.delete_batch(bucket, batch)
+                    await self._client.delete_batch(bucket, [address.key for address in batch])
                 except Exception:  # noqa: BLE001 - it does not tell whose failure it was: each is asked for its own
-                    await self._delete_each([keys[key] for key in batch], results)
+                    results |= await self._delete_each({address: names[address] for address in batch})
                 else:
-                    results |= {keys[key]: IntegrationResult[bool].success_result(content=True) for key in batch}
-        return IntegrationResult.success_result([results[remote] for remote in remotes])
+                    results |= {address: IntegrationResult[bool].success_result(content=True) for address in batch}
+        return IntegrationResult.success_result(
+            [refused[remote] if remote in refused else results[addresses[remote]] for remote in remotes]
+        )
 
-    async def _delete_each(self, remotes: Sequence[str], results: dict[str, IntegrationResult[bool]]) -> None:
-        async def delete(remote: str) -> None:
+    async def _delete_each(
+        self, names: Mapping[ObjectAddress, str]
+    ) -> Mapping[ObjectAddress, IntegrationResult[bool]]:
+        results: dict[ObjectAddress, IntegrationResult[bool]] = {}
+
+        async def delete(address: ObjectAddress, remote: str) -> None:
             result = await self.delete_file(remote)
             # One that is not there may have been deleted by the batch that failed for another's sake.
-            results[remote] = IntegrationResult[bool].success_result(content=True) if result.success else result
+            results[address] = IntegrationResult[bool].success_result(content=True) if result.success else result
 
         async with anyio.create_task_group() as group:
-            for remote in remotes:
-                group.start_soon(delete, remote)
+            for address, remote in names.items():
+                group.start_soon(delete, address, remote)
+        return results
 
     @property
     def _client(self) -> ObjectStoreClient:

@@ -2,15 +2,15 @@
 
 import json
 import os
+import stat
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from hashlib import sha256
 from threading import Lock
 
 from quackcore_async.protocols import RemoteFile
 from quackcore_async.storage.folders import Folder, Spot, blaming
 from quackcore_async.storage.journal import append_line, read_lines
-from quackcore_async.storage.locks import is_ours, try_lock
+from quackcore_async.storage.locks import is_ours, lock
 from quackcore_async.storage.names import PARTIAL_SUFFIX
 from quackcore_async.storage.partial import PartialFile
 
@@ -41,7 +41,7 @@ class RangeJournal:
     Args:
         fd: The file, open for reading and writing, and locked.
         size: Bytes of the data.
-        version: What they are; with ranges of anything else it begins anew.
+        version: What they are.
 
     Attributes:
         ranges: The complete ranges, in any order.
@@ -57,15 +57,18 @@ class RangeJournal:
         self._lock = Lock()
         self._writing = Lock()
 
-    def open(self) -> None:
-        """Read what is there, or begin."""
+    def load(self) -> bool:
+        """Read what is there; False when it is of anything else."""
         lines, end = read_lines(self._fd, self._size) if os.fstat(self._fd).st_size > self._size else ([], 0)
-        if lines and lines[0] == self._version:
-            self.ranges = [found for line in lines[1:] if (found := self._range_of(line)) is not None]
-            os.ftruncate(self._fd, end)
-            self._end = end
-            return
-        os.ftruncate(self._fd, 0)
+        if not lines or lines[0] != self._version:
+            return False
+        self.ranges = [found for line in lines[1:] if (found := self._range_of(line)) is not None]
+        os.ftruncate(self._fd, end)
+        self._end = end
+        return True
+
+    def begin(self) -> None:
+        """Begin in an empty file."""
         os.ftruncate(self._fd, self._size)
         self._end = append_line(self._fd, self._size, self._version)
 
@@ -96,8 +99,8 @@ class RangeJournal:
 class ResumablePart(PartialFile):
     """A hidden file that keeps what is complete of it when it is given up, to be gone on with.
 
-    Its name follows from that of its target. While it is open it is locked; when somebody else has it, or it is
-    not this user's own, this is an ordinary `PartialFile` that keeps nothing.
+    Its name follows from that of its target. While it is open it is locked; when somebody else has it, it is not
+    this user's own, or the file system has no locks, this is an ordinary `PartialFile` that keeps nothing.
 
     Args:
         path: Path of the target, for messages.
@@ -153,28 +156,51 @@ class ResumablePart(PartialFile):
 
     def _begin(self, folder: Folder) -> None:
         name = resumable_name(self._name)
-        self.fd = self._take(folder, name)
-        if self.fd < 0:
+        if not (self._go_on(folder, name) or self._begin_anew(folder, name)):
             super()._begin(folder)
-            return
-        self._temporary = name
-        journal = RangeJournal(self.fd, self._size, self._version)
-        journal.open()
-        self._journal = journal
 
-    def _take(self, folder: Folder, name: str) -> int:
-        """Open the file that was left, or a new one, and lock it; -1 when it cannot be ours."""
+    def _go_on(self, folder: Folder, name: str) -> bool:
+        """Take what was left, if it is of this version; if it is not, remove it."""
+        if not self._take(folder, name):
+            return False
+        journal = RangeJournal(self.fd, self._size, self._version)
+        if self._is_private_enough() and journal.load():
+            self._journal = journal
+            return True
+        folder.unlink(name)
+        self._temporary = ""
+        self._close()
+        return False
+
+    def _begin_anew(self, folder: Folder, name: str) -> bool:
+        """Begin a file of its own: it gets its own permissions."""
+        if not self._take(folder, name, os.O_CREAT | os.O_EXCL):
+            return False
+        journal = RangeJournal(self.fd, self._size, self._version)
+        journal.begin()
+        self._journal = journal
+        return True
+
+    def _take(self, folder: Folder, name: str, flags: int = 0) -> bool:
+        """Open the file and lock it; False when it is not there, cannot be made or cannot be ours."""
         try:
-            fd = folder.open_file(name, os.O_RDWR | os.O_CREAT, self._first_mode)
+            self.fd = folder.open_file(name, os.O_RDWR | flags, self._first_mode)
         except OSError:
-            return -1  # a link, or somebody else's: the ordinary way says what is wrong with the folder
-        with suppress(OSError):
-            found = os.fstat(fd)
-            named = try_lock(fd) and folder.stat_or_none(name)
-            if named and is_ours(found) and (named.st_dev, named.st_ino) == (found.st_dev, found.st_ino):
-                return fd
-        os.close(fd)
-        return -1
+            return False  # a link, or somebody else's: the ordinary way says what is wrong with the folder
+        locked = lock(self.fd)
+        if locked is None and flags:
+            folder.unlink(name)  # just made, and without a lock nobody goes on with it
+        elif locked:
+            found, named = os.fstat(self.fd), folder.stat_or_none(name)
+            if named is not None and is_ours(found) and os.path.samestat(named, found):
+                self._temporary = name
+                return True
+        self._close()
+        return False
+
+    def _is_private_enough(self) -> bool:
+        """Tell whether nobody may read it who could not read a file that was made for this download."""
+        return not stat.S_IMODE(os.fstat(self.fd).st_mode) & ~self._first_mode
 
 
 def _flush(fd: int) -> None:

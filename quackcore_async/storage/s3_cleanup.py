@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -12,7 +11,12 @@ from quackcore_async.clients.s3.objects import IncompleteUpload
 from quackcore_async.concurrency import for_each, run_in_thread, shielded
 from quackcore_async.errors import ErrorKind, QuackError
 from quackcore_async.protocols import CleanupOutcome
-from quackcore_async.storage.upload_journal import JournaledUpload, claim_journal, journaled_uploads
+from quackcore_async.storage.upload_journal import (
+    JournaledUpload,
+    claim_journal,
+    journaled_uploads,
+    remove_journal,
+)
 
 __all__ = ["UploadCleanup"]
 
@@ -78,7 +82,7 @@ class UploadCleanup:
 
     async def _abort(self, address: S3Address, found: CleanupOutcome) -> CleanupOutcome:
         journal = self._journals.get(str(found.upload_id))
-        if journal is not None and journal.in_use:
+        if found.upload_id in self._client.uploads or (journal is not None and journal.in_use):
             return replace(found, status="in_use")
         if self._dry_run:
             return replace(found, status="would_remove")
@@ -113,14 +117,13 @@ class _Claim:
         """Take it; False when somebody is at it."""
         if self._journal is None:
             return True
-        self._fd = claim_journal(self._journal.path)
+        self._fd = claim_journal(self._journal)
         return self._fd >= 0
 
     def forget(self) -> None:
         """Remove its journal."""
         if self._journal is not None:
-            with suppress(FileNotFoundError):
-                os.unlink(self._journal.path)
+            remove_journal(self._journal.path)
 
     def release(self) -> None:
         """Let go of it; idempotent."""

@@ -4,13 +4,12 @@ import os
 import stat
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 from urllib.parse import quote, unquote
 
 from quackcore_async.errors import ConflictError, InvalidNameError, RemoteNotFoundError
-from quackcore_async.protocols import RemoteFile, nanoseconds_of
+from quackcore_async.protocols import RemoteFile, moment_of, nanoseconds_of
 from quackcore_async.storage.files import DownloadTarget, SourceFile
 from quackcore_async.storage.folders import Folder, Spot, blaming
 from quackcore_async.storage.hooks import Write
@@ -279,7 +278,7 @@ class Tree:
             "name": base_name(path),
             "path": path,
             "size": found.st_size,
-            "last_modified": datetime.fromtimestamp(found.st_mtime, UTC),
+            "last_modified": moment_of(found.st_mtime),
             "url": self.url_of(path),
             "mtime": found.st_mtime,
             "mode": stat.S_IMODE(found.st_mode),

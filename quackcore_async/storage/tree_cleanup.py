@@ -3,14 +3,14 @@
 import os
 import stat
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from quackcore_async.errors import QuackError
-from quackcore_async.protocols import CleanupOutcome, CleanupStatus
+from quackcore_async.protocols import CleanupOutcome, CleanupStatus, moment_of
 from quackcore_async.results import to_quack_error
 from quackcore_async.storage.folders import Folder
-from quackcore_async.storage.locks import is_locked
+from quackcore_async.storage.locks import try_lock
 from quackcore_async.storage.names import is_partial
 from quackcore_async.storage.steps import Steps
 from quackcore_async.storage.tree import Tree
@@ -75,16 +75,22 @@ class TreeCleanup:
         fd = folder.open_file(name, _READ_FLAGS)
         try:
             found = os.fstat(fd)
-            if not stat.S_ISREG(found.st_mode) or found.st_mtime >= self._before.timestamp():
+            if not self._is_old(found):
                 return
-            if is_locked(fd):
+            if not try_lock(fd):
                 self._add(path, "in_use", found)
+                return
+            found = os.fstat(fd)  # somebody may have been at it, and done with it, since then
+            if not self._is_old(found) or not os.path.samestat(found, folder.stat(name)):
                 return
             if not self._dry_run:
                 folder.unlink(name)
             self._add(path, "would_remove" if self._dry_run else "removed", found)
         finally:
             os.close(fd)
+
+    def _is_old(self, found: os.stat_result) -> bool:
+        return stat.S_ISREG(found.st_mode) and found.st_mtime < self._before.timestamp()
 
     def _add(
         self, path: str, status: CleanupStatus, found: os.stat_result | None = None, *, error: str | None = None
@@ -95,7 +101,7 @@ class TreeCleanup:
                 path=path,
                 url=self._tree.url_of(path),
                 status=status,
-                modified=None if found is None else datetime.fromtimestamp(found.st_mtime, UTC),
+                modified=None if found is None else moment_of(found.st_mtime),
                 size=None if found is None else found.st_size,
                 error=error,
             )

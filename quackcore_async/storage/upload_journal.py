@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 from threading import Lock
 from typing import Final
 
 from quackcore_async.auth.paths import credentials_folder
+from quackcore_async.auth.stores.private_file import make_private_directory
 from quackcore_async.clients.s3.kept import KnownUpload
 from quackcore_async.errors import MissingConfigError
 from quackcore_async.logging import get_logger
@@ -17,7 +19,14 @@ from quackcore_async.storage.folders import blaming
 from quackcore_async.storage.journal import append_line, read_lines
 from quackcore_async.storage.locks import is_ours, try_lock
 
-__all__ = ["JournaledUpload", "UploadJournal", "claim_journal", "journaled_uploads", "uploads_folder"]
+__all__ = [
+    "JournaledUpload",
+    "UploadJournal",
+    "claim_journal",
+    "journaled_uploads",
+    "remove_journal",
+    "uploads_folder",
+]
 
 _FORMAT: Final = 1
 _SUFFIX: Final = ".upload"
@@ -59,7 +68,7 @@ class UploadJournal:
         name = sha256(json.dumps(self._place).encode(errors="surrogatepass")).hexdigest()[:32]
         self._path = os.path.join(folder, f"{name}{_SUFFIX}")
         try:
-            os.makedirs(folder, mode=0o700, exist_ok=True)
+            make_private_directory(Path(folder))
             self._fd = _opened(self._path, os.O_CREAT)
         except OSError as exc:
             _logger.warning("%s cannot be written: an interrupted upload will begin anew (%s)", folder, exc)
@@ -89,8 +98,7 @@ class UploadJournal:
 
     def remove(self) -> None:
         """Remove the file."""
-        with suppress(FileNotFoundError):
-            os.unlink(self._path)
+        remove_journal(self._path)
         self.close()
 
     def close(self) -> None:
@@ -140,12 +148,33 @@ def journaled_uploads() -> Iterator[JournaledUpload]:
                 yield found
 
 
-def claim_journal(path: str) -> int:
-    """Open and lock a journal, so that nobody takes its upload up meanwhile; -1 when somebody is at it."""
+def claim_journal(journal: JournaledUpload) -> int:
+    """Open and lock a journal, so that nobody takes its upload up meanwhile.
+
+    Returns:
+        Its descriptor; -1 when somebody is at it, or has begun another upload since it was read.
+    """
     try:
-        return _opened(path, 0)
+        fd = _opened(journal.path, 0)
+        if fd < 0:
+            return fd
+        header = _header_of(read_lines(fd, 0)[0])
+        if header is not None and header.upload_id == journal.upload_id:
+            return fd
+        os.close(fd)
     except OSError:
-        return -1
+        pass
+    return -1
+
+
+def remove_journal(path: str) -> None:
+    """Remove a journal that is locked. One that stays does no harm: what it names is looked for and not found."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+    except OSError as exc:
+        _logger.warning("the journal %s cannot be removed: %s", path, exc.strerror)
 
 
 def _read(path: str) -> JournaledUpload | None:

@@ -1,5 +1,7 @@
 """What interrupted transfers have left is found by its age and removed, unless somebody is at it."""
 
+import errno
+import math
 import os
 import subprocess
 import sys
@@ -7,12 +9,15 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+import anyio
+import anyio.to_thread
 import pytest
 
 from quackcore_async.storage import LocalStorage, MemoryStorage, S3Storage
+from quackcore_async.storage.locks import try_lock
 from quackcore_async.storage.partial import PartialFile
-from quackcore_async.storage.upload_journal import UploadJournal, uploads_folder
-from tests.servers.interruptions import Failing
+from quackcore_async.storage.upload_journal import UploadJournal, journaled_uploads, uploads_folder
+from tests.servers.interruptions import Failing, Gate
 from tests.servers.scripted import Answer, error_answer
 
 DAY = timedelta(days=1)
@@ -115,6 +120,39 @@ async def test_what_another_process_writes_is_left_alone_whatever_its_age(local,
     assert [found.status for found in await clean(local)] == ["removed"]
 
 
+@pytest.mark.parametrize("meanwhile", ["went on", "was replaced", "became a file"])
+async def test_what_somebody_was_at_since_it_was_looked_at_is_left_alone(local, root, monkeypatch, meanwhile):
+    path = leave(root)
+    locked = []
+
+    def lock_late(fd):
+        if not locked:
+            if meanwhile == "went on":
+                os.utime(path)
+            else:
+                path.rename(root / "whole")
+                if meanwhile == "was replaced":
+                    path.write_bytes(b"new")
+        locked.append(fd)
+        return try_lock(fd)
+
+    monkeypatch.setattr("quackcore_async.storage.tree_cleanup.try_lock", lock_late)
+    assert await clean(local) == []
+    assert (len(locked), path.exists()) == (1, meanwhile != "became a file")
+
+
+async def test_an_age_that_nothing_has_finds_nothing(local, root):
+    path = leave(root)
+    for age in (timedelta.max, 1e11):
+        assert await clean(local, older_than=age) == []
+    assert path.exists()
+
+
+@pytest.mark.parametrize("age", [math.nan, math.inf, 1e300])
+async def test_an_age_that_is_none_is_refused(local, age):
+    assert (await local.cleanup(older_than=age)).error_info.code == "bad_argument"
+
+
 async def test_what_this_process_writes_is_left_alone(local, root):
     with local_part(root) as part:
         (name,) = os.listdir(root)
@@ -146,6 +184,10 @@ async def test_a_storage_that_cannot_tell_says_so():
     storage = MemoryStorage(name="m")
     assert not storage.capabilities.cleanup
     assert (await storage.cleanup()).error_info.kind == "unsupported"
+
+
+def refuse(path, **_):
+    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
 
 
 class TestUploads:
@@ -254,6 +296,66 @@ class TestUploads:
             assert len(os.listdir(uploads_folder())) == 1
             assert [found.status for found in await clean(storage)] == ["removed"]
         assert (scripted_s3.uploads, os.listdir(uploads_folder())) == ({}, [])
+
+    async def test_an_upload_that_began_anew_meanwhile_keeps_its_journal(self, scripted_s3, config_of, tmp_path):
+        journal = UploadJournal((scripted_s3.endpoint.url, "scripted", "key"), str(tmp_path / "source"))
+        self.begin(scripted_s3, "upload1", "key")
+
+        def begin(upload_id):
+            assert journal.open()
+            journal.begin("fingerprint", upload_id, "token")
+            journal.close()
+
+        begin("upload1")
+        begun = []
+
+        def script(request):
+            if request.operation == "ListParts" and not begun:
+                begun.append("upload2")
+                begin("upload2")
+
+        scripted_s3.script = script
+        async with S3Storage(config=config_of(scripted_s3.endpoint)) as storage:
+            await clean(storage)
+        assert [found.upload_id for found in journaled_uploads()] == begun
+
+    async def test_a_journal_that_cannot_be_removed_hinders_nothing(
+        self, scripted_s3, config_of, tmp_path, monkeypatch, caplog
+    ):
+        config = config_of(scripted_s3.endpoint)
+        source = tmp_path / "source"
+        source.write_bytes(os.urandom(20 * MIB))
+        Failing(scripted_s3, "UploadPart", 1)
+        async with S3Storage(config=config) as storage:
+            assert not (await storage.upload_file(str(source), "one", resume=True)).success
+            scripted_s3.script = lambda request: None
+            self.begin(scripted_s3, "upload2", "two")
+            monkeypatch.setattr("quackcore_async.storage.upload_journal.os.unlink", refuse)
+            assert [found.status for found in await clean(storage)] == ["removed", "removed"]
+            (name,) = os.listdir(uploads_folder())
+            os.utime(Path(uploads_folder()) / name, (0, 0))
+            assert await clean(storage) == []
+        assert scripted_s3.uploads == {}
+        assert "cannot be removed" in caplog.text
+
+    @pytest.mark.parametrize("resume", [False, True])
+    async def test_what_the_storage_itself_uploads_is_left_alone(self, scripted_s3, config_of, tmp_path, resume):
+        source = tmp_path / "source"
+        source.write_bytes(os.urandom(20 * MIB))
+        gate = Gate(scripted_s3, "UploadPart", 1)
+        results = []
+
+        async def upload(storage):
+            results.append(await storage.upload_file(str(source), "key", resume=resume))
+
+        async with S3Storage(config=config_of(scripted_s3.endpoint)) as storage:
+            async with anyio.create_task_group() as group:
+                group.start_soon(upload, storage)
+                await anyio.to_thread.run_sync(gate.holds.wait)
+                found = await clean(storage, older_than=0)
+                gate.open()
+            assert [outcome.status for outcome in found] == ["in_use"]
+            assert (results[0].success, scripted_s3.objects["key"][0]) == (True, source.read_bytes())
 
     async def test_old_journals_of_uploads_that_are_gone_go_too(self, scripted_s3, config_of):
         old, young = (

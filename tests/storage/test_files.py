@@ -301,6 +301,45 @@ def test_nothing_stays_open(root, source, folder):
     assert LocalStorage(root=root).capabilities.conditional_write
 
 
+@pytest.mark.parametrize("in_a_hop", [False, True])
+def test_nothing_stays_open_where_no_file_can_be(root, in_a_hop):
+    name = "x" * 256
+
+    def fail(make):
+        target = make()
+        with pytest.raises(QuackError, match="too long"):
+            target.open(*([ENTRY] if isinstance(target, DownloadTarget) else []))
+        target.discard()
+
+    tries = [
+        partial(fail, lambda: DownloadTarget(root / name, "a")),
+        partial(fail, lambda: Tree(str(root)).partial(name, overwrite=True)),
+    ]
+    before = len(os.listdir("/proc/self/fd"))
+    if in_a_hop:
+        pieces = [batches._Piece(attempt) for attempt in tries]
+        batches.Hop().run(pieces)
+        assert [piece.result() for piece in pieces] == [None, None]
+    else:
+        for attempt in tries:
+            attempt()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_download_that_began_before_the_hop_it_ends_in_makes_its_folder_durable_too(tmp_path, monkeypatch):
+    synced: list[int] = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(stat.S_ISDIR(os.fstat(fd).st_mode)) or fsync(fd))
+    before = len(os.listdir("/proc/self/fd"))
+    target = DownloadTarget(tmp_path / "a", "a")
+    target.open({**ENTRY, "size": 0})
+    piece = batches._Piece(target.commit)
+    batches.Hop().run([piece])
+    assert piece.result() is None
+    assert synced.count(True) == 1
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 def test_downloads_that_end_together_make_their_folder_durable_once(tmp_path, monkeypatch):
     synced: list[int] = []
     fsync = os.fsync

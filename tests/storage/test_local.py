@@ -1,5 +1,6 @@
 """`LocalStorage`: nothing leads out of its root, files are whole, listings are ordered."""
 
+import errno
 import os
 import socket
 from pathlib import Path
@@ -228,6 +229,16 @@ async def test_a_read_only_root_says_so(unprivileged):
     assert "a" in result.error
 
 
+@pytest.mark.parametrize("seconds", [1e12, -1e11])
+def test_a_file_of_a_time_beyond_all_calendars_is_listed(root, seconds):
+    """Some file systems keep such times, which a `datetime` cannot hold."""
+    (root / "a").write_bytes(b"x")
+    known = list(os.stat(root / "a"))
+    known[8] = seconds
+    file = Tree(str(root))._describe("a", os.stat_result(known))
+    assert (file["last_modified"], file["mtime"]) == (None, seconds)
+
+
 async def test_delete_prunes_nothing_and_takes_empty_folders_only(local, root):
     (await local.write_bytes("a/b/c", b"")).unwrap()
     result = await local.delete_file("a/b/")
@@ -302,6 +313,21 @@ async def test_a_file_system_without_hard_links_still_decides_who_was_first(loca
     (await local.move_file("a", "b", overwrite=False)).unwrap()
     assert (root / "b").read_bytes() == b"1"
     assert everything_below(root) == {"b"}
+
+
+async def test_a_name_that_was_claimed_without_hard_links_is_given_back(local, root, monkeypatch):
+    def fail_with(code):
+        def fail(*args, **kwargs):
+            raise OSError(code, os.strerror(code))
+
+        return fail
+
+    monkeypatch.setattr(os, "link", fail_with(errno.EPERM))
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "replace", fail_with(errno.EIO))
+        assert not (await local.write_bytes("a", b"1", overwrite=False)).success
+    assert everything_below(root) == set()
+    assert (await local.write_bytes("a", b"1", overwrite=False)).success
 
 
 async def test_the_root_comes_from_the_section_of_the_instance(folder, root, monkeypatch):

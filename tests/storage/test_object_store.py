@@ -153,6 +153,18 @@ async def test_trees_are_synced_both_ways_and_a_second_run_moves_nothing(gcs, tm
     assert await paths(gcs, "tree") == ["tree/sub/b.txt", "tree/sub/deep/ü.txt"]
 
 
+@pytest.mark.parametrize("refused", [False, True])
+async def test_a_file_that_is_named_twice_is_deleted_once_and_answers_twice(gcs, gcs_server, bucket, refused):
+    """As storages with batches delete."""
+    names = ["a", f"gs://{bucket}/a", "a", "b"]
+    for name in ("a", "b"):
+        await gcs.write_bytes(name, b"x")
+    if refused:
+        gcs_server.script = lambda request: Answer(403) if request.method == "DELETE" else None
+    results = (await gcs._delete_batch(names)).unwrap()
+    assert [result.success for result in results] == [not refused] * 4
+
+
 async def test_of_many_files_each_has_its_outcome(gcs, gcs_server, tmp_path):
     sources = [tmp_path / f"{number}.txt" for number in range(20)]
     for source in sources:

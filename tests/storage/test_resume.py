@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -14,6 +15,7 @@ import pytest
 from quackcore_async.clients.s3.attributes import WRITE_KEY
 from quackcore_async.protocols import UploadOptions
 from quackcore_async.storage import S3Storage
+from quackcore_async.storage.journal import append_line
 from quackcore_async.storage.names import is_partial
 from quackcore_async.storage.resumable import resumable_name
 from quackcore_async.storage.upload_journal import journaled_uploads, uploads_folder
@@ -612,6 +614,67 @@ async def test_an_upload_that_somebody_aborted_is_begun_anew(scripted_s3, config
     (await upload(config, source)).unwrap()
     assert scripted_s3.count("UploadPart") == PARTS
     assert scripted_s3.objects["key"][0] == content
+
+
+@pytest.mark.parametrize(
+    "answer", [error_answer(403, "AccessDenied"), error_answer(501, "NotImplemented"), error_answer(400, "Bad")]
+)
+async def test_who_may_not_look_at_the_parts_begins_anew(scripted_s3, config_of, source, content, answer):
+    config = config_of(scripted_s3.endpoint)
+    await interrupted_upload(scripted_s3, config, source)
+    scripted_s3.script = lambda request: answer if request.operation == "ListParts" else None
+    (await upload(config, source)).unwrap()
+    assert scripted_s3.objects["key"][0] == content
+    assert (scripted_s3.uploads, journals()) == ({}, []), "the one that nobody goes on with is aborted"
+
+
+async def test_a_login_that_ran_out_costs_no_part(scripted_s3, config_of, source, content):
+    config = config_of(scripted_s3.endpoint)
+    await interrupted_upload(scripted_s3, config, source)
+    Failing(scripted_s3, "ListParts", 0, error_answer(400, "ExpiredToken"))
+    assert not (await upload(config, source)).success
+    scripted_s3.script = lambda request: None
+    (await upload(config, source)).unwrap()
+    assert scripted_s3.count("UploadPart") == PARTS - 3
+
+
+async def test_an_upload_is_done_although_its_journal_cannot_be_removed(
+    scripted_s3, config_of, source, content, monkeypatch, caplog
+):
+    def unlink(path, **_):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    monkeypatch.setattr("quackcore_async.storage.upload_journal.os.unlink", unlink)
+    (await upload(config_of(scripted_s3.endpoint), source)).unwrap()
+    assert scripted_s3.objects["key"][0] == content
+    assert "cannot be removed" in caplog.text
+    (await upload(config_of(scripted_s3.endpoint), source)).unwrap()
+    assert scripted_s3.count("UploadPart") == PARTS, "what is there is known by its token"
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+@pytest.mark.parametrize("lines", [0, 1, 3])
+async def test_where_no_journal_can_be_written_an_upload_goes_as_it_always_did(
+    scripted_s3, config_of, source, content, monkeypatch, caplog, lines, interrupted
+):
+    written = []
+
+    def append(fd, offset, text):
+        if len(written) >= lines:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        written.append(text)
+        return append_line(fd, offset, text)
+
+    monkeypatch.setattr("quackcore_async.storage.upload_journal.append_line", append)
+    if interrupted:
+        Failing(scripted_s3, "UploadPart", 4)
+    result = await upload(config_of(scripted_s3.endpoint), source)
+    assert "free some space" in caplog.text
+    assert result.success is not interrupted
+    kept = interrupted and lines > 0
+    assert len(scripted_s3.uploads) == kept
+    if kept:
+        assert [found.upload_id for found in journaled_uploads()] == list(scripted_s3.uploads)
 
 
 async def test_an_upload_that_can_never_be_completed_is_aborted(scripted_s3, config_of, source):

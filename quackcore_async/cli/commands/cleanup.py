@@ -13,8 +13,9 @@ __all__ = ["add_to"]
 
 _SUMMARY = (
     "Remove what interrupted transfers have left: parts of uploads, which cost money and are in no listing, and "
-    "unfinished files. What a process of this machine is at is left alone, and so is what is younger than "
-    "--older-than, counted from the last sign of life. It asks first, unless --yes is given."
+    "unfinished files. What is younger than --older-than, counted from the last sign of life, is left alone, and "
+    "so are files and uploads with --resume that a process of this machine is at. It asks first, unless --yes is "
+    "given."
 )
 _EXAMPLES = (
     "quack cleanup --dry-run s3://archive",

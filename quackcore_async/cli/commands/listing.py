@@ -98,10 +98,12 @@ def _row(path: str, file: "RemoteFile") -> str:
 
 
 def _moment(file: "RemoteFile") -> str:
-    from datetime import UTC, datetime
+    from datetime import UTC
+
+    from quackcore_async.protocols import moment_of
 
     seconds = file.get("mtime")
-    moment = datetime.fromtimestamp(seconds, UTC) if seconds is not None else file["last_modified"]
+    moment = moment_of(seconds) if seconds is not None else file["last_modified"]
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if moment is not None else "-"
 
 

@@ -13,7 +13,7 @@ from quackcore_async.clients.s3.objects import ObjectInfo
 from quackcore_async.clients.s3.parts import Part, parts_of
 from quackcore_async.clients.s3.running import RunningChecksum, running_checksum
 from quackcore_async.concurrency import for_each, run_briefly, run_in_thread
-from quackcore_async.errors import ConflictError, IntegrityError
+from quackcore_async.errors import ConflictError
 
 __all__ = ["download"]
 
@@ -100,16 +100,8 @@ class _Download:
     def _settle(self, info: ObjectInfo) -> None:
         """Compare the bytes with the checksum that the service keeps, and let the file be taken."""
         expectation, checksum = expectation_of(info), self._checksum
-        if (
-            expectation is not None
-            and checksum is not None
-            and checksum.digest(self._fd, info.size) != expectation.digest
-        ):
-            raise IntegrityError(
-                f"cannot read {self._address}: the bytes that came have another {expectation.algorithm} checksum "
-                "than the service keeps; read it again",
-                retryable=True,
-            )
+        if expectation is not None and checksum is not None:
+            expectation.check(checksum.digest(self._fd, info.size), self._address)
         self._finish("length" if expectation is None else "full")
 
     async def _write_rest(self, info: ObjectInfo) -> None:

@@ -9,7 +9,7 @@ from quackcore_async.clients.objectstore.client import ObjectStoreClient
 from quackcore_async.clients.objectstore.download import Verified
 from quackcore_async.clients.objectstore.names import ObjectAddress
 from quackcore_async.clients.objectstore.objects import object_info
-from quackcore_async.clients.s3.checksums import Expectation, expectation_of, hasher_of
+from quackcore_async.clients.s3.checksums import expectation_of, hasher_of
 from quackcore_async.clients.s3.objects import ObjectInfo
 from quackcore_async.concurrency import run_briefly
 from quackcore_async.errors import IntegrityError
@@ -89,19 +89,10 @@ def _write(
     """Check the bytes, write them, and let the file be taken."""
     expectation = expectation_of(info)
     if expectation is not None:
-        _compare(address, body, expectation)
+        hasher = hasher_of(expectation.algorithm)
+        hasher.update(body)
+        expectation.check(hasher.digest(), address)
     fd = begin(info)
     while body:
         body = body[os.write(fd, body) :]
     finish("length" if expectation is None else "full")
-
-
-def _compare(address: ObjectAddress, body: memoryview, expectation: Expectation) -> None:
-    hasher = hasher_of(expectation.algorithm)
-    hasher.update(body)
-    if hasher.digest() != expectation.digest:
-        raise IntegrityError(
-            f"cannot read {address}: the bytes that came have another {expectation.algorithm} checksum than the "
-            "service keeps; read it again",
-            retryable=True,
-        )

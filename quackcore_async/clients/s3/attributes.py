@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from quackcore_async.protocols import UploadOptions, nanoseconds_of
+from quackcore_async.protocols import UploadOptions, moment_of, nanoseconds_of
 
 __all__ = [
     "MODE_KEY",
@@ -64,12 +64,12 @@ def source_metadata(mtime_ns: int | None, mode: int | None) -> dict[str, str]:
 
 
 def mtime_of(metadata: Mapping[str, str]) -> float | None:
-    """Read the modification time of the source, in epoch seconds; None where it is missing or no number."""
+    """Read the modification time of the source, in epoch seconds; None where it is missing or no time."""
     try:
         value = float(metadata[MTIME_KEY])
     except (KeyError, ValueError):
         return None
-    return value if abs(value) < float("inf") else None
+    return value if moment_of(value) is not None else None
 
 
 def mode_of(metadata: Mapping[str, str]) -> int | None:

@@ -52,8 +52,7 @@ def destination_of(settings: S3Settings, session: Any, *, is_ours: bool) -> Dest
         is_ours: Whether `open_session` made it; the AWS files count for those only.
     """
     core = session._session  # noqa: SLF001 - where aioboto3 keeps botocore's
-    files: Mapping[str, Any] = core.get_scoped_config() if is_ours else {}
-    endpoint = settings.endpoint_url or _configured_endpoint(files)
+    endpoint = settings.endpoint_url or _configured_endpoint(core, with_files=is_ours)
     return Destination(
         region=settings.region or session.region_name or _DEFAULT_REGION,
         endpoint_url=endpoint,
@@ -130,14 +129,20 @@ def _load_models(session: Any) -> None:  # noqa: ANN401 - aioboto3 is untyped
         loader.load_service_model("s3", model)
 
 
-def _configured_endpoint(files: Mapping[str, Any]) -> str | None:
-    """Read the endpoint where the AWS tools do.
+def _configured_endpoint(core: Any, *, with_files: bool) -> str | None:  # noqa: ANN401 - botocore is untyped
+    """Read the endpoint where the AWS tools do, in their order.
 
     https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
     """
-    if os.environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
+    if core.get_config_variable("ignore_configured_endpoint_urls"):
         return None
-    return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or files.get("endpoint_url")
+    found = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    if found or not with_files:
+        return found
+    profile: Mapping[str, Any] = core.get_scoped_config()
+    services = core.full_config.get("services", {}).get(profile.get("services"), {})
+    own: str | None = services.get("s3", {}).get("endpoint_url")
+    return own or profile.get("endpoint_url")
 
 
 def _key_arguments(keys: S3Keys | None) -> dict[str, str | None]:

@@ -10,11 +10,11 @@ from typing import Final, Protocol
 
 from quackcore_async.clients.s3.crc import CRCS, CrcFunction, crc_function
 from quackcore_async.clients.s3.objects import ObjectInfo
+from quackcore_async.errors import IntegrityError
 
 __all__ = ["ALGORITHMS", "Expectation", "Hasher", "expectation_of", "hasher_of", "load_checksums"]
 
 _PLAIN_MD5: Final = re.compile(r'"?([0-9a-f]{32})"?', re.ASCII)
-_CHUNK: Final = 1024**2
 
 
 class Hasher(Protocol):
@@ -66,10 +66,22 @@ class Expectation:
     algorithm: str
     digest: bytes
 
-    @property
-    def combinable(self) -> bool:
-        """Whether it can be put together from those of parts, so that no byte need be read again."""
-        return self.algorithm in CRCS
+    def check(self, digest: bytes, address: object) -> None:
+        """Compare the checksum of what came with it.
+
+        Args:
+            digest: That of all bytes.
+            address: The object, for the message.
+
+        Raises:
+            IntegrityError: if it is another.
+        """
+        if digest != self.digest:
+            raise IntegrityError(
+                f"cannot read {address}: the bytes that came have another {self.algorithm} checksum than the "
+                "service keeps; read it again",
+                retryable=True,
+            )
 
 
 def load_checksums() -> None:

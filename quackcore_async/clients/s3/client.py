@@ -55,6 +55,7 @@ class S3Client:
         buffers: What its uploads read into.
         files: Places for transfers that hold a file open, of all clients of the event loop; once it is open.
         bandwidth: What bytes wait for before they are sent and after they came; None without a limit.
+        uploads: Identifiers of the multipart uploads that it is at.
     """
 
     files: Slots
@@ -74,6 +75,7 @@ class S3Client:
         rate = self.settings.max_bandwidth
         self.bandwidth = None if rate is None else BandwidthLimit(rate)
         self.buffers = BufferPool(self.settings.max_memory, bandwidth=self.bandwidth)
+        self.uploads: set[str] = set()
 
     async def __aenter__(self) -> Self:
         await self.requester.open()

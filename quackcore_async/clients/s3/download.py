@@ -200,7 +200,13 @@ class _Download:
     def _settle(self, info: ObjectInfo) -> Verified:
         """Compare the bytes with what the service keeps, and let the file be taken."""
         if self._expected is not None and self._checksum is not None:
-            self._compare(self._expected, self._checksum.digest(self._fd, info.size))
+            digest = self._checksum.digest(self._fd, info.size)
+            try:
+                self._expected.check(digest, self._address)
+            except IntegrityError:
+                if self._kept is not None:
+                    self._kept.spoil()
+                raise
         verified: Verified = "length" if self._expected is None else "full"
         self._finish(verified)
         return verified
@@ -266,16 +272,6 @@ class _Download:
         _write_at(self._fd, chunks, offset)
         if last is not None:
             last()
-
-    def _compare(self, expectation: Expectation, digest: bytes) -> None:
-        if digest != expectation.digest:
-            if self._kept is not None:
-                self._kept.spoil()
-            raise IntegrityError(
-                f"cannot read {self._address}: the bytes that came have another {expectation.algorithm} checksum "
-                "than the service keeps; read it again",
-                retryable=True,
-            )
 
 
 def _write_at(fd: int, chunks: list[bytes], offset: int) -> None:

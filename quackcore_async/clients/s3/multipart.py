@@ -63,6 +63,7 @@ class MultipartUpload:
         except BaseException:
             if self._upload_id:
                 await self._abort()
+            self._client.uploads.discard(self._upload_id)
             raise
         if not self._upload_id:
             raise TimedOutError(f"cannot begin an upload to {self._address}: no answer in time", retryable=True)
@@ -71,6 +72,14 @@ class MultipartUpload:
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        try:
+            await self._leave(exc)
+        finally:
+            self._client.uploads.discard(self._upload_id)
+
+    async def _leave(self, exc: BaseException | None) -> None:
+        """End what has not ended."""
+        del exc
         if not self._ended:
             await self._abort()
 
@@ -119,6 +128,7 @@ class MultipartUpload:
 
     async def _begin(self) -> None:
         self._upload_id = await self._client.create_multipart(self._address, self._described)
+        self._client.uploads.add(self._upload_id)
 
     def _add(self, part: UploadedPart) -> None:
         self._parts[part.number] = part

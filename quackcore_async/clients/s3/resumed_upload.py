@@ -2,10 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from types import TracebackType
 from typing import Any, Final, Self
 
 from quackcore_async.clients.s3.buffers import BodyBuffer
@@ -18,12 +17,15 @@ from quackcore_async.clients.s3.objects import UploadedPart
 from quackcore_async.clients.s3.source import Source
 from quackcore_async.concurrency import run_in_thread, shielded
 from quackcore_async.errors import ErrorKind, QuackError
+from quackcore_async.logging import get_logger
 
 __all__ = ["ResumedUpload", "fingerprint_of"]
 
 _HOPELESS: Final = frozenset(
     {ErrorKind.CONFLICT, ErrorKind.NOT_FOUND, ErrorKind.INVALID_INPUT, ErrorKind.UNSUPPORTED}
 )
+_NOT_TOLD: Final = frozenset({ErrorKind.PERMISSION_DENIED, ErrorKind.INVALID_INPUT, ErrorKind.UNSUPPORTED})
+_logger = get_logger(__name__)
 
 
 def fingerprint_of(
@@ -72,6 +74,7 @@ class ResumedUpload(MultipartUpload):
         self._size = size
         self._known: KnownUpload | None = None
         self._present: dict[int, UploadedPart] = {}
+        self._is_kept = False  # whether the next one will know of it
 
     async def __aenter__(self) -> Self:
         known = await run_in_thread(self._kept.load)
@@ -84,9 +87,7 @@ class ResumedUpload(MultipartUpload):
             await super().__aenter__()
         return self
 
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def _leave(self, exc: BaseException | None) -> None:
         if not self._ended and not self._is_worth_keeping(exc):
             await self._abort()
             self._ended = True
@@ -101,7 +102,8 @@ class ResumedUpload(MultipartUpload):
             self._parts[number] = there
             return
         await self.send(number, buffer)
-        await run_in_thread(self._kept.add, number, self._parts[number].etag, digest)
+        if self._is_kept:
+            await self._note(partial(self._kept.add, number, self._parts[number].etag, digest))
 
     def _has_content(self, part: UploadedPart, size: int, digest: str) -> bool:
         noted = {} if self._known is None else self._known.digests
@@ -120,11 +122,15 @@ class ResumedUpload(MultipartUpload):
         try:
             parts = await self._client.list_parts(self._address, known.upload_id)
         except QuackError as error:
-            if error.kind is not ErrorKind.NOT_FOUND:
+            if error.kind is ErrorKind.NOT_FOUND:
+                await self._look_for_object(known)
+            elif error.kind in _NOT_TOLD:
+                _logger.warning("the upload to %s begins anew: %s", self._address, error)
+                await self._drop(known)
+            else:
                 raise
-            await self._look_for_object(known)
             return
-        self._upload_id, self._token = known.upload_id, known.token
+        self._upload_id, self._token, self._is_kept = known.upload_id, known.token, True
         self._present = {part.number: part for part in parts}
 
     async def _drop(self, known: KnownUpload) -> None:
@@ -139,7 +145,19 @@ class ResumedUpload(MultipartUpload):
 
     async def _begin(self) -> None:
         await super()._begin()
-        await run_in_thread(self._kept.begin, self._fingerprint, self._upload_id, self._token)
+        begin = partial(self._kept.begin, self._fingerprint, self._upload_id, self._token)
+        self._is_kept = await self._note(begin)
+
+    async def _note(self, note: Callable[[], None]) -> bool:
+        """Write something down; without it the upload goes on as any other."""
+        try:
+            await run_in_thread(note)
+        except QuackError as error:
+            _logger.warning(
+                "the upload to %s may have to begin anew when it is interrupted: %s", self._address, error
+            )
+            return False
+        return True
 
     async def _end(self, write: ConditionalWrite, parts: object) -> Written | None:
         """Leave a completion that nobody answered to the next try, which finds what became of it."""
@@ -148,7 +166,7 @@ class ResumedUpload(MultipartUpload):
 
     def _is_worth_keeping(self, exc: BaseException | None) -> bool:
         has_parts = bool(self._parts or self._present)
-        return has_parts and not (isinstance(exc, QuackError) and exc.kind in _HOPELESS)
+        return self._is_kept and has_parts and not (isinstance(exc, QuackError) and exc.kind in _HOPELESS)
 
 
 def _md5(data: memoryview) -> str:

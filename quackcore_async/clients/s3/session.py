@@ -1,5 +1,7 @@
 """Connecting to S3, and anew when credentials expire."""
 
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
 
@@ -48,7 +50,6 @@ class OpenClient:
         destination: The service that they go to.
         credentials: botocore's credentials, which renew themselves; None where there are none.
         in_flight: Requests that have not finished, and answers that are still being read.
-        retired: Whether a newer client has taken its place.
     """
 
     def __init__(self, raw: RawClient, engine: Engine, destination: Destination, credentials: Any) -> None:  # noqa: ANN401 - botocore is untyped
@@ -57,7 +58,6 @@ class OpenClient:
         self.destination = destination
         self.credentials = credentials
         self.in_flight = 0
-        self.retired = False
 
     async def frozen_credentials(self) -> Any:  # noqa: ANN401 - botocore is untyped
         """Return the credentials as they are now, renewed if need be.
@@ -128,8 +128,11 @@ class ClientSource:
         async with self._lock:
             if self._current is not expired:
                 return self._current is not None
-            self._current = await self._make()
-            expired.retired = True
+            made = await self._make()
+            if self._current is not expired:  # closed meanwhile
+                await _close([made])
+                return False
+            self._current = made
             self._retired.append(expired)
         await self.close_idle()
         return True
@@ -143,15 +146,13 @@ class ClientSource:
         """Close the retired clients that no request uses any more."""
         idle = [client for client in self._retired if client.in_flight == 0]
         self._retired = [client for client in self._retired if client.in_flight]
-        for client in idle:
-            await shielded(client.aclose)
+        await _close(idle)
 
     async def aclose(self) -> None:
         """Close every client that was made here; also under cancellation."""
         clients = [*self._retired, *([self._current] if self._current else [])]
         self._current, self._retired = None, []
-        for client in clients:
-            await shielded(client.aclose)
+        await _close(clients)
 
     async def _make(self) -> OpenClient:
         if self._given is not None:
@@ -210,3 +211,15 @@ class ClientSource:
             verify = session._session.get_config_variable("ca_bundle") or True  # noqa: SLF001 - where boto3 keeps it
         context = await trust(verify)
         return Pool(context, connect_timeout=settings.connect_timeout, idle_timeout=settings.idle_timeout)
+
+
+async def _close(clients: Sequence[OpenClient]) -> None:
+    """Close clients, each of them whatever the others do."""
+
+    async def close() -> None:
+        async with AsyncExitStack() as stack:
+            for client in clients:
+                stack.push_async_callback(client.aclose)
+
+    if clients:
+        await shielded(close)

@@ -201,9 +201,10 @@ class ObjectStream:
 
     async def _be_empty(self) -> None:
         """Be a range without bytes, as a Python slice that begins at or after the end is one."""
-        answer = await self._requester.attempt(
-            "head_object", f"read {self._address}", {"Bucket": self._address.bucket, "Key": self._address.key}
-        )
+        parameters = {"Bucket": self._address.bucket, "Key": self._address.key}
+        if self._version_id is not None:
+            parameters["VersionId"] = self._version_id
+        answer = await self._requester.attempt("head_object", f"read {self._address}", parameters)
         self.info = object_info(self._address.key, answer)
         self.end = self._position = self.start
         self._opened = True

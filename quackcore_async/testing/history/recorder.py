@@ -122,10 +122,9 @@ class History:
     def settle_all(self, operations: Sequence[Operation], outcomes: Sequence[object]) -> None:
         """Note what operations said, in their order; there has to be an outcome for each."""
         if len(operations) != len(outcomes):
-            raise HistoryError(
-                [self._violation("lost", operations[0].target, f"{len(outcomes)} outcomes for {len(operations)}")],
-                self.seed,
-            )
+            place = operations[0].target if operations else ("", "")
+            violation = self._violation("lost", place, f"{len(outcomes)} outcomes for {len(operations)}")
+            raise HistoryError([violation], self.seed)
         for operation, outcome in zip(operations, outcomes, strict=True):
             self.settle(operation, outcome)
 

@@ -20,7 +20,15 @@ def test_time_and_mode_of_a_source_come_back(mtime_ns, mode):
 
 
 @pytest.mark.parametrize(
-    "metadata", [{}, {"mtime": "soon", "mode": "rw"}, {"mtime": "inf", "mode": "-1"}, {"mtime": "nan"}]
+    "metadata",
+    [
+        {},
+        {"mtime": "soon", "mode": "rw"},
+        {"mtime": "inf", "mode": "-1"},
+        {"mtime": "nan"},
+        {"mtime": "1e12"},
+        {"mtime": "-1e300"},
+    ],
 )
 def test_metadata_of_somebody_else_that_makes_no_sense_is_none(metadata):
     assert mtime_of(metadata) is None

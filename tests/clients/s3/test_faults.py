@@ -75,6 +75,23 @@ async def test_a_wrong_region_is_a_misconfiguration_that_names_the_right_one(
     assert (caught.value.kind, caught.value.code) == (ErrorKind.MISCONFIGURED, "region")
 
 
+@pytest.mark.parametrize(("start", "end"), [(0, 10), (5, 5)])
+async def test_an_empty_old_version_is_not_taken_for_the_one_of_now(scripted_s3, scripted, start, end):
+    scripted_s3.put("key", b"the one of now", '"now"')
+
+    def old(request):
+        if request.query.get("versionId") != "old":
+            return None
+        if request.operation == "HeadObject":
+            return Answer(200, {"ETag": '"old"', "Content-Length": "0"})
+        return error_answer(416, "InvalidRange")
+
+    scripted_s3.script = old
+    address = scripted_s3.endpoint.address("key")
+    async with scripted.stream(address, start=start, end=end, version_id="old") as stream:
+        assert ([chunk async for chunk in stream], stream.info.etag) == ([], '"old"')
+
+
 async def test_a_missing_bucket_is_a_misconfiguration_for_every_operation(scripted_s3, scripted, make_file):
     scripted_s3.script = lambda request: error_answer(404, "NoSuchBucket")
     for attempt in (

@@ -4,9 +4,13 @@ import asyncio
 import os
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from quackcore_async.clients.s3 import S3Client, S3Keys, S3Settings, upload_bytes
+from quackcore_async.clients.s3.destination import Destination
+from quackcore_async.clients.s3.raw_client import RawClient
+from quackcore_async.clients.s3.session import ClientSource, OpenClient
 from quackcore_async.errors import CredentialsMissingError, ErrorKind, LifecycleError, QuackError
 from quackcore_async.redaction import Secret
 
@@ -196,6 +200,75 @@ async def test_who_reads_a_body_hears_that_the_client_was_closed(seaweed, engine
             await read_to_the_end(answer["Body"])
     finally:
         answer["Body"].close()
+
+
+class FakeEngine:
+    """Says whether it was closed, and may fail at that or take long."""
+
+    hashes_bodies = False
+
+    def __init__(self, close=anyio.lowlevel.checkpoint):
+        self.is_closed = False
+        self._close = close
+
+    async def aclose(self):
+        self.is_closed = True
+        await self._close()
+
+
+def open_client(engine):
+    return OpenClient(RawClient.given(None), engine, Destination("us-east-1", None), None)
+
+
+async def fail():
+    raise OSError("it does not close")
+
+
+async def test_a_client_that_fails_to_close_keeps_no_other_open():
+    engines = [FakeEngine(fail), FakeEngine(), FakeEngine()]
+    source = ClientSource(S3Settings())
+    source._retired = [open_client(engine) for engine in engines[:2]]
+    source._current = open_client(engines[2])
+    with pytest.raises(OSError, match="does not close"):
+        await source.aclose()
+    assert [engine.is_closed for engine in engines] == [True] * 3
+
+
+@pytest.mark.parametrize("verb", ["aclose", "close_idle"])
+async def test_a_task_that_is_cancelled_while_it_closes_clients_closes_them_all(verb):
+    begun, going_on = asyncio.Event(), asyncio.Event()
+
+    async def take_long():
+        begun.set()
+        await going_on.wait()
+
+    engines = [FakeEngine(take_long), FakeEngine()]
+    source = ClientSource(S3Settings())
+    source._retired = [open_client(engine) for engine in engines]
+    task = asyncio.ensure_future(getattr(source, verb)())
+    await begun.wait()
+    task.cancel()
+    await anyio.lowlevel.checkpoint()
+    going_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [engine.is_closed for engine in engines] == [True] * 2
+
+
+async def test_a_client_that_was_made_while_its_source_closed_is_closed_too(monkeypatch):
+    old, new = FakeEngine(), FakeEngine()
+    source = ClientSource(S3Settings())
+    expired = source._current = open_client(old)
+
+    async def make():
+        await source.aclose()
+        return open_client(new)
+
+    monkeypatch.setattr(source, "_make", make)
+    assert not await source.renew(expired)
+    assert (old.is_closed, new.is_closed) == (True, True)
+    with pytest.raises(LifecycleError):
+        source.current  # noqa: B018 - it raises
 
 
 async def read_to_the_end(body):

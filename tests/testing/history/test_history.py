@@ -163,6 +163,8 @@ def test_there_has_to_be_an_outcome_for_each_operation(history):
     operations = [history.write("upload", "s", name, NEW) for name in "fgh"]
     with pytest.raises(HistoryError, match="2 outcomes for 3"):
         history.settle_all(operations, [OK, OK])
+    with pytest.raises(HistoryError, match="1 outcomes for 0"):
+        history.settle_all([], [OK])
 
 
 def synced(history, delete=False):
