@@ -1,0 +1,155 @@
+"""Which tests execute which lines, and how long they take: asked once, and kept until a file changes."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Self
+
+import coverage
+import pytest
+
+from tests.mutation.plan import Mutant, Plan
+
+PATIENCE = 3.0  # seconds: a test that takes longer is left out where a quicker one executes the line
+BUDGET = 20.0  # seconds that the tests of one mutant take in all, unmutated
+
+
+class Tracer:
+    """A plugin that has coverage.py note, for each test, the lines that it executes."""
+
+    def __init__(self, report: Path, sources: Sequence[str]) -> None:
+        self._report = report
+        self._durations: dict[str, float] = {}
+        self._unusable: dict[str, str] = {}
+        self._shared: dict[str, float] = {}
+        self._spent = 0.0
+        data = str(report.with_suffix(".coverage"))
+        self._coverage = coverage.Coverage(data_file=data, config_file=False, include=list(sources))
+        self._coverage.start()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        """Name what is executed from here on after the test; what it shares with others costs each of them."""
+        self._coverage.switch_context(item.nodeid)
+        self._spent = 0.0
+        started = perf_counter()
+        result = yield
+        own = perf_counter() - started - self._spent
+        names = getattr(item, "fixturenames", ())
+        self._durations[item.nodeid] = own + sum(self._shared.get(name, 0.0) for name in names)
+        self._coverage.switch_context("")
+        return result
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object]) -> Iterator[None]:
+        """Measure what is set up once for several tests, such as a server."""
+        started = perf_counter()
+        result = yield
+        if fixturedef.scope != "function":
+            seconds = perf_counter() - started
+            self._shared[fixturedef.argname] = seconds
+            self._spent += seconds
+        return result
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Remember what does not pass by itself: it cannot judge."""
+        if not report.passed:
+            self._unusable[report.nodeid] = report.outcome
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        """Write everything down."""
+        self._coverage.stop()
+        data = self._coverage.get_data()
+        lines = {
+            file: {
+                line: sorted({*tests} - {*self._unusable} - {""})
+                for line, tests in data.contexts_by_lineno(file).items()
+            }
+            for file in data.measured_files()
+        }
+        durations = {test: took for test, took in self._durations.items() if test not in self._unusable}
+        report = {"durations": durations, "unusable": self._unusable, "lines": lines}
+        self._report.write_text(json.dumps(report), encoding="utf-8")
+
+
+@dataclass
+class Traces:
+    """What is known of the tests of a plan.
+
+    Attributes:
+        durations: Seconds of each test that passes.
+        lines: For each file and line, the tests that execute it.
+    """
+
+    durations: dict[str, float] = field(default_factory=dict)
+    lines: dict[str, dict[int, set[str]]] = field(default_factory=dict)
+
+    @classmethod
+    def merged(cls, traces: Sequence[Mapping[str, Any]]) -> Self:
+        """Put those of several test files together."""
+        merged = cls()
+        for trace in traces:
+            merged.durations.update(trace["durations"])
+            for file, lines in trace["lines"].items():
+                known = merged.lines.setdefault(file, {})
+                for line, tests in lines.items():
+                    known.setdefault(int(line), set()).update(tests)
+        return merged
+
+    def judges_of(self, mutant: Mutant, files: frozenset[str]) -> dict[str, float]:
+        """Return the tests of some files that execute a mutant, quickest first, with their seconds."""
+        lines = self.lines.get(mutant.file, {})
+        for reach in mutant.change.reach:
+            tests = {test for line in reach for test in lines.get(line, ()) if test.partition("::")[0] in files}
+            if tests:
+                return self._chosen(tests)
+        return {}
+
+    def _chosen(self, tests: set[str]) -> dict[str, float]:
+        chosen: dict[str, float] = {}
+        total = 0.0
+        for test in sorted(tests, key=lambda test: (self.durations[test], test)):
+            seconds = self.durations[test]
+            total += seconds
+            if chosen and (seconds > PATIENCE or total > BUDGET):
+                break
+            chosen[test] = seconds
+        return chosen
+
+
+class TraceStore:
+    """The traces of test files in a folder, each with what it depends on."""
+
+    def __init__(self, plan: Plan, folder: Path) -> None:
+        self._plan = plan
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def load(self, test_file: str) -> dict[str, Any] | None:
+        """Return the trace of a test file; None when it is not there, or a file has changed since."""
+        try:
+            kept: dict[str, Any] = json.loads(self._path(test_file).read_text(encoding="utf-8"))
+        except (FileNotFoundError, json.JSONDecodeError):
+            return None
+        current = all(digest_of(self._plan.root / file) == digest for file, digest in kept["depends"].items())
+        return kept if current else None
+
+    def save(self, test_file: str, reported: Mapping[str, Any], tree: Path) -> None:
+        """Keep the trace of a test file that ran in a copy of the tree."""
+        lines = {Path(file).relative_to(tree).as_posix(): found for file, found in reported["lines"].items()}
+        depends = {file: digest_of(tree / file) for file in (test_file, *lines)}
+        self._path(test_file).write_text(
+            json.dumps({**reported, "lines": lines, "depends": depends}), encoding="utf-8"
+        )
+
+    def _path(self, test_file: str) -> Path:
+        return self._folder / f"{test_file.replace('/', '.')}.json"
+
+
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file, of one that is not there too."""
+    return hashlib.sha256(path.read_bytes() if path.exists() else b"").hexdigest()
