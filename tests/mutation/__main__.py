@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from time import monotonic
 
-from tests.mutation.campaign import Campaign
+from tests.mutation.campaign import START_UP, Campaign
 from tests.mutation.plan import Plan
 from tests.mutation.running import preload
 from tests.mutation.summary import Summary
@@ -28,6 +28,7 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="of the draw; that of the interrupted run, else a new one")
     parser.add_argument("--processes", type=int, default=2, help="runs of pytest at a time (2)")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin nothing more after so long")
+    parser.add_argument("--patience", type=float, default=START_UP, help=f"seconds of a start ({START_UP:g})")
     parser.add_argument("--state", type=Path, default=STATE, help=f"folder of what is known already ({STATE})")
     parser.add_argument("--again", action="store_true", help="judge survivors and those that timed out again")
     parser.add_argument("--root", type=Path, default=HERE.parents[1], help="the working tree")
@@ -40,16 +41,26 @@ def main(arguments: list[str]) -> int:
     """Run, print the table, and return the exit code: 1 below the bar, 2 when something is left to do."""
     options = parsed(arguments)
     started = monotonic()
-    options.state.mkdir(parents=True, exist_ok=True)
-    verdicts = Verdicts(options.state / "verdicts.jsonl")
+    state = options.state.resolve()
+    state.mkdir(parents=True, exist_ok=True)
+    verdicts = Verdicts(state / "verdicts.jsonl")
     if verdicts.seed is None or options.seed not in {None, verdicts.seed}:
         verdicts.begin(secrets.randbits(31) if options.seed is None else options.seed)
     say = partial(print, flush=True)
-    say(f"seed {verdicts.seed}, state in {options.state}")
+    say(f"seed {verdicts.seed}, state in {state}")
     plan = Plan.read(options.root, options.plan)
     if options.targets:
         plan = replace(plan, targets=tuple(target for target in plan.targets if target.name in options.targets))
-    campaign = Campaign(plan, options.state, options.count, verdicts.seed or 0, verdicts, options.processes, say)
+    campaign = Campaign(
+        plan,
+        state,
+        count=options.count,
+        seed=verdicts.seed or 0,
+        verdicts=verdicts,
+        processes=options.processes,
+        patience=options.patience,
+        say=say,
+    )
     if options.again:
         drawn = (mutant for mutants in campaign.drawn.values() for mutant in mutants)
         verdicts.forget(

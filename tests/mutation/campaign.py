@@ -17,7 +17,7 @@ from tests.mutation.tracing import BUDGET, PATIENCE, Tracer, Traces, TraceStore
 from tests.mutation.verdicts import Status, Verdict, Verdicts
 
 TRACE_LIMIT = 900.0  # seconds for one test file
-START_UP = 15.0  # seconds that a run may take before its first test, on a machine that does other things too
+START_UP = 15.0  # seconds before the first test, on a machine that does other things too
 SLOWDOWN = 5.0  # times the seconds that its tests took: slower than that is a mutant that hangs
 NO_TESTS_RAN = 5  # exit code of pytest
 
@@ -59,7 +59,9 @@ class Campaign:
         state: Folder for copies, traces and verdicts.
         count: Mutants that are drawn of each target.
         seed: Of the draw.
+        verdicts: What is known already.
         processes: Runs of pytest at a time.
+        patience: Seconds that a run may take before its first test.
         say: Told how it goes.
     """
 
@@ -69,6 +71,7 @@ class Campaign:
     seed: int
     verdicts: Verdicts
     processes: int = 2
+    patience: float = START_UP
     say: Callable[[str], None] = print
     copies: list[Copy] = field(init=False)
     drawn: dict[str, list[Mutant]] = field(init=False)
@@ -175,7 +178,7 @@ class Campaign:
 
     def _start_judges(self, judges: dict[str, float], copy: Copy) -> Run:
         files = sorted({test.partition("::")[0] for test in judges})
-        limit = START_UP + SLOWDOWN * sum(judges.values())
+        limit = self.patience + SLOWDOWN * sum(judges.values())
         return start(copy, ["--exitfirst", *files], partial(Judge, durations=judges), limit)
 
     def _note(self, mutant: Mutant, tests: int, turn: str, status: Status, seconds: float, by: str = "") -> None:

@@ -4,8 +4,10 @@ The parent has imported pytest and the heavy libraries, but nothing of the packa
 imports of it comes from the child's copy, and importing the rest costs nothing.
 """
 
+import contextlib
 import gc
 import importlib
+import io
 import json
 import multiprocessing
 import os
@@ -32,11 +34,13 @@ OPTIONS = (
 
 
 def preload(modules: Sequence[str]) -> None:
-    """Import what children shall find imported.
+    """Import what children shall find imported: pytest with its plugins, and some modules.
 
     Raises:
         RuntimeError: if one of them has started a thread, as a child would not have it.
     """
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        pytest.main(["--markers", "--noconftest", "-c", os.devnull])  # loads its plugins
     for module in modules:
         importlib.import_module(module)
     if threading.active_count() > 1:
@@ -142,5 +146,6 @@ def _import_from(copy: Copy) -> None:
         del sys.modules[name]
     importlib.invalidate_caches()
     sys.pycache_prefix = str(copy.bytecode)
+    sys.dont_write_bytecode = False
     os.environ["PYTHONPATH"] = str(copy.tree)
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
