@@ -11,7 +11,6 @@ from time import monotonic
 
 from tests.mutation.campaign import START_UP, Campaign
 from tests.mutation.plan import Plan
-from tests.mutation.running import preload
 from tests.mutation.summary import Summary
 from tests.mutation.survivors import Survivors
 from tests.mutation.verdicts import Verdicts
@@ -66,7 +65,6 @@ def main(arguments: list[str]) -> int:
         verdicts.forget(
             mutant.key for mutant in drawn if (verdict := campaign.verdict_on(mutant)) and not verdict.by
         )
-    preload(plan.preloaded)
     try:
         finished = campaign.run(started + 60 * options.minutes)
     except KeyboardInterrupt:

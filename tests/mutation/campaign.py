@@ -12,7 +12,7 @@ from time import monotonic
 from tests.mutation.copies import Copy
 from tests.mutation.judging import Judge
 from tests.mutation.plan import Mutant, Plan, draw
-from tests.mutation.running import Run, start
+from tests.mutation.running import Run, preload, start
 from tests.mutation.tracing import BUDGET, PATIENCE, Tracer, Traces, TraceStore
 from tests.mutation.verdicts import Status, Verdict, Verdicts
 
@@ -90,14 +90,17 @@ class Campaign:
 
     def run(self, until: float = float("inf")) -> bool:
         """Trace and judge what is not known yet; False when there was no time for all."""
-        traces = self.trace(until)
-        if traces is None:
-            return False
-        self._control(traces)
         # One of each target in turn, so that a run that is interrupted knows as much of each.
         turns = itertools.zip_longest(*self.drawn.values())
         pending = [mutant for turn in turns for mutant in turn if mutant and self.verdict_on(mutant) is None]
         self.say(f"{len(pending)} mutants to judge")
+        if not pending:
+            return True
+        preload(self.plan.preloaded)
+        traces = self.trace(until)
+        if traces is None:
+            return False
+        self._control(traces)
         work_off(self.copies, self._judgements(pending, traces), until)
         return all(self.verdict_on(mutant) for mutant in pending)
 

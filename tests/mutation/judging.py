@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-import hypothesis
 import pytest
 
 
@@ -20,6 +19,8 @@ class Judge:
 
     def pytest_collection(self) -> None:
         """Turn shrinking off for the tests that are imported now."""
+        import hypothesis
+
         phases = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
         hypothesis.settings.register_profile("judging", phases=phases, database=None, deadline=None)
         hypothesis.settings.load_profile("judging")
