@@ -1,7 +1,9 @@
 """Mutation testing: `python -m tests.mutation`. The same command again goes on where it was interrupted."""
 
 import argparse
+import fcntl
 import secrets
+import signal
 import sys
 import tempfile
 from dataclasses import replace
@@ -39,9 +41,21 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
 def main(arguments: list[str]) -> int:
     """Run, print the table, and return the exit code: 1 below the bar, 2 when something is left to do."""
     options = parsed(arguments)
-    started = monotonic()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     state = options.state.resolve()
     state.mkdir(parents=True, exist_ok=True)
+    with (state / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit(f"another run is at work in {state}")
+        return run(options, state)
+
+
+def run(options: argparse.Namespace, state: Path) -> int:
+    """Run in a folder that nobody else uses."""
+    started = monotonic()
     verdicts = Verdicts(state / "verdicts.jsonl")
     if verdicts.seed is None or options.seed not in {None, verdicts.seed}:
         verdicts.begin(secrets.randbits(31) if options.seed is None else options.seed)

@@ -13,12 +13,12 @@ from tests.mutation.copies import Copy
 from tests.mutation.judging import Judge
 from tests.mutation.plan import Mutant, Plan, draw
 from tests.mutation.running import Run, preload, start
-from tests.mutation.tracing import BUDGET, PATIENCE, Tracer, Traces, TraceStore
+from tests.mutation.tracing import Tracer, Traces, TraceStore
 from tests.mutation.verdicts import Status, Verdict, Verdicts
 
 TRACE_LIMIT = 900.0  # seconds for one test file
-START_UP = 15.0  # seconds before the first test, on a machine that does other things too
-SLOWDOWN = 5.0  # times the seconds that its tests took: slower than that is a mutant that hangs
+START_UP = 20.0  # seconds before the first test, on a machine that does other things too
+SLOWDOWN = 10.0  # times what its tests cost: slower than that is a mutant that hangs
 NO_TESTS_RAN = 5  # exit code of pytest
 
 
@@ -130,18 +130,12 @@ class Campaign:
         return Job(begin, finish)
 
     def _control(self, traces: Traces) -> None:
-        """Let the quickest tests of each target judge the original: else anything could be called killed."""
+        """Let the cheapest tests of each target judge the original: else anything could be called killed."""
         work_off(self.copies, (self._controlling(name, traces) for name in self._judging))
 
     def _controlling(self, name: str, traces: Traces) -> Job:
-        quick = {
-            test: seconds
-            for test, seconds in traces.durations.items()
-            if test.partition("::")[0] in self._judging[name] and seconds < PATIENCE
-        }
-        total = itertools.accumulate(sorted(quick.values()))
-        longest = max(itertools.takewhile(lambda _: next(total) < BUDGET, sorted(quick.values())), default=0.0)
-        tests = {test: seconds for test, seconds in quick.items() if seconds <= longest}
+        ours = (test for test in traces.costs if test.partition("::")[0] in self._judging[name])
+        tests = traces.chosen(ours)
 
         def finish(run: Run) -> None:
             if run.timed_out or run.process.exitcode:
@@ -182,7 +176,7 @@ class Campaign:
     def _start_judges(self, judges: dict[str, float], copy: Copy) -> Run:
         files = sorted({test.partition("::")[0] for test in judges})
         limit = self.patience + SLOWDOWN * sum(judges.values())
-        return start(copy, ["--exitfirst", *files], partial(Judge, durations=judges), limit)
+        return start(copy, ["--exitfirst", *files], partial(Judge, costs=judges), limit)
 
     def _note(self, mutant: Mutant, tests: int, turn: str, status: Status, seconds: float, by: str = "") -> None:
         source = hashlib.sha256(mutant.source).hexdigest()

@@ -1,4 +1,4 @@
-"""The plugin of a run that judges a mutant: the tests that are wanted, the quickest first."""
+"""The plugin of a run that judges a mutant: the tests that are wanted, the cheapest first."""
 
 import json
 from collections.abc import Mapping
@@ -8,14 +8,14 @@ import pytest
 
 
 class Judge:
-    """Runs the given tests in the order of their durations, and reports the one that failed.
+    """Runs the given tests in the order of their costs, and reports the one that failed.
 
     hypothesis does not look for a simpler example: a failure is all that is asked for.
     """
 
-    def __init__(self, report: Path, durations: Mapping[str, float]) -> None:
+    def __init__(self, report: Path, costs: Mapping[str, float]) -> None:
         self._report = report
-        self._durations = durations
+        self._costs = costs
 
     def pytest_collection(self) -> None:
         """Turn shrinking off for the tests that are imported now."""
@@ -29,8 +29,8 @@ class Judge:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Keep the wanted tests, and order them."""
         items[:] = sorted(
-            (item for item in items if item.nodeid in self._durations),
-            key=lambda item: self._durations[item.nodeid],
+            (item for item in items if item.nodeid in self._costs),
+            key=lambda item: self._costs[item.nodeid],
         )
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

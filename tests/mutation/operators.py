@@ -261,7 +261,7 @@ class _Finder(ast.NodeVisitor):
         if name in DECLARING_CALLS:
             return
         for argument in node.args:
-            if not isinstance(argument, ast.Constant | ast.Starred):
+            if not isinstance(argument, ast.Constant | ast.JoinedStr | ast.Starred):
                 self._note("argument", argument.lineno, self._span(argument), "None")
         for keyword in node.keywords:
             if keyword.arg is not None:

@@ -1,8 +1,9 @@
-"""Which tests execute which lines, and how long they take: asked once, and kept until a file changes."""
+"""Which tests execute which lines, and what they cost: asked once, and kept until a file changes."""
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -13,8 +14,8 @@ import pytest
 
 from tests.mutation.plan import Mutant, Plan
 
-PATIENCE = 3.0  # seconds: a test that takes longer is left out where a quicker one executes the line
-BUDGET = 20.0  # seconds that the tests of one mutant take in all, unmutated
+PATIENCE = 3.0  # seconds: a test that costs more is left out where a cheaper one executes the line
+BUDGET = 20.0  # seconds that the tests of one mutant cost in all, unmutated
 
 
 class Tracer:
@@ -22,7 +23,7 @@ class Tracer:
 
     def __init__(self, report: Path, sources: Sequence[str]) -> None:
         self._report = report
-        self._durations: dict[str, float] = {}
+        self._costs: dict[str, float] = {}
         self._unusable: dict[str, str] = {}
         self._shared: dict[str, float] = {}
         self._spent = 0.0
@@ -35,23 +36,22 @@ class Tracer:
         """Name what is executed from here on after the test; what it shares with others costs each of them."""
         self._coverage.switch_context(item.nodeid)
         self._spent = 0.0
-        started = perf_counter()
+        started = _processor_time()
         result = yield
-        own = perf_counter() - started - self._spent
+        own = max(0.0, _processor_time() - started - self._spent)
         names = getattr(item, "fixturenames", ())
-        self._durations[item.nodeid] = own + sum(self._shared.get(name, 0.0) for name in names)
+        self._costs[item.nodeid] = own + sum(self._shared.get(name, 0.0) for name in names)
         self._coverage.switch_context("")
         return result
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object]) -> Iterator[None]:
-        """Measure what is set up once for several tests, such as a server."""
-        started = perf_counter()
+        """Measure what is set up once for several tests, such as a server; that is waiting more than working."""
+        started, spent = perf_counter(), _processor_time()
         result = yield
         if fixturedef.scope != "function":
-            seconds = perf_counter() - started
-            self._shared[fixturedef.argname] = seconds
-            self._spent += seconds
+            self._shared[fixturedef.argname] = perf_counter() - started
+            self._spent += _processor_time() - spent
         return result
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -71,8 +71,8 @@ class Tracer:
             }
             for file in data.measured_files()
         }
-        durations = {test: took for test, took in self._durations.items() if test not in self._unusable}
-        report = {"durations": durations, "unusable": self._unusable, "lines": lines}
+        costs = {test: cost for test, cost in self._costs.items() if test not in self._unusable}
+        report = {"costs": costs, "unusable": self._unusable, "lines": lines}
         self._report.write_text(json.dumps(report), encoding="utf-8")
 
 
@@ -81,11 +81,11 @@ class Traces:
     """What is known of the tests of a plan.
 
     Attributes:
-        durations: Seconds of each test that passes.
+        costs: Seconds of the processor that each test takes, which a busy machine changes little.
         lines: For each file and line, the tests that execute it.
     """
 
-    durations: dict[str, float] = field(default_factory=dict)
+    costs: dict[str, float] = field(default_factory=dict)
     lines: dict[str, dict[int, set[str]]] = field(default_factory=dict)
 
     @classmethod
@@ -93,7 +93,7 @@ class Traces:
         """Put those of several test files together."""
         merged = cls()
         for trace in traces:
-            merged.durations.update(trace["durations"])
+            merged.costs.update(trace["costs"])
             for file, lines in trace["lines"].items():
                 known = merged.lines.setdefault(file, {})
                 for line, tests in lines.items():
@@ -101,23 +101,24 @@ class Traces:
         return merged
 
     def judges_of(self, mutant: Mutant, files: frozenset[str]) -> dict[str, float]:
-        """Return the tests of some files that execute a mutant, quickest first, with their seconds."""
+        """Return the tests of some files that execute a mutant, cheapest first, with their costs."""
         lines = self.lines.get(mutant.file, {})
         for reach in mutant.change.reach:
             tests = {test for line in reach for test in lines.get(line, ()) if test.partition("::")[0] in files}
             if tests:
-                return self._chosen(tests)
+                return self.chosen(tests)
         return {}
 
-    def _chosen(self, tests: set[str]) -> dict[str, float]:
+    def chosen(self, tests: Iterable[str]) -> dict[str, float]:
+        """Return the cheapest of some tests, cheapest first, as far as time reaches; at least one."""
         chosen: dict[str, float] = {}
         total = 0.0
-        for test in sorted(tests, key=lambda test: (self.durations[test], test)):
-            seconds = self.durations[test]
-            total += seconds
-            if chosen and (seconds > PATIENCE or total > BUDGET):
+        for test in sorted(tests, key=lambda test: (self.costs[test], test)):
+            cost = self.costs[test]
+            total += cost
+            if chosen and (cost > PATIENCE or total > BUDGET):
                 break
-            chosen[test] = seconds
+            chosen[test] = cost
         return chosen
 
 
@@ -153,3 +154,7 @@ class TraceStore:
 def digest_of(path: Path) -> str:
     """Return the SHA-256 of a file, of one that is not there too."""
     return hashlib.sha256(path.read_bytes() if path.exists() else b"").hexdigest()
+
+
+def _processor_time() -> float:
+    return sum(os.times()[:4])  # with that of processes which have ended
