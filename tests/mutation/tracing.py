@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any, Self
 
 import coverage
@@ -157,4 +157,5 @@ def digest_of(path: Path) -> str:
 
 
 def _processor_time() -> float:
-    return sum(os.times()[:4])  # with that of processes which have ended
+    children = os.times()
+    return process_time() + children.children_user + children.children_system  # of those that have ended
