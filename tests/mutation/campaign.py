@@ -44,10 +44,12 @@ def work_off(copies: Sequence[Copy], jobs: Iterable[Job], until: float = float("
             wait([run.process.sentinel for run in running], timeout=max(0.0, patience))
             for run in [run for run in running if run.is_over()]:
                 running.pop(run).finish(run)
+                run.clean_up()
                 idle.append(run.copy)
     finally:
         for run in running:
             run.end()
+            run.clean_up()
 
 
 @dataclass

@@ -11,8 +11,10 @@ import io
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Sequence
@@ -56,6 +58,7 @@ class Run:
     Attributes:
         copy: Where it runs.
         process: The child.
+        temporary: Folder for what its tests write.
         started: When it began, on the monotonic clock.
         deadline: When it is killed.
         timed_out: Whether that was necessary.
@@ -63,6 +66,7 @@ class Run:
 
     copy: Copy
     process: ForkProcess
+    temporary: str
     started: float
     deadline: float
     timed_out: bool = False
@@ -88,6 +92,10 @@ class Run:
                 self.process.kill()
         self.process.join()
 
+    def clean_up(self) -> None:
+        """Remove what its tests have left."""
+        shutil.rmtree(self.temporary, ignore_errors=True)
+
     def reported(self) -> Any:
         """Return what the plugin has written, None when it did not get so far."""
         try:
@@ -106,10 +114,12 @@ def start(copy: Copy, arguments: Sequence[str], plugin: Callable[[Path], object]
         limit: Seconds after which it is killed.
     """
     copy.report.unlink(missing_ok=True)
-    process = multiprocessing.get_context("fork").Process(target=_child, args=(copy, arguments, plugin))
+    temporary = tempfile.mkdtemp(prefix="mutant-")
+    options = (f"--rootdir={copy.tree}", f"--basetemp={temporary}", *arguments)
+    process = multiprocessing.get_context("fork").Process(target=_child, args=(copy, options, plugin))
     now = monotonic()
     process.start()
-    return Run(copy, process, now, now + limit)
+    return Run(copy, process, temporary, now, now + limit)
 
 
 def _child(copy: Copy, arguments: Sequence[str], plugin: Callable[[Path], object]) -> None:
@@ -119,7 +129,7 @@ def _child(copy: Copy, arguments: Sequence[str], plugin: Callable[[Path], object
     _import_from(copy)
     code: int = pytest.ExitCode.INTERNAL_ERROR
     try:
-        code = pytest.main([*OPTIONS, f"--rootdir={copy.tree}", *arguments], plugins=[plugin(copy.report)])
+        code = pytest.main([*OPTIONS, *arguments], plugins=[plugin(copy.report)])
     except BaseException:
         traceback.print_exc()
         raise
