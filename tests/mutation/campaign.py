@@ -83,7 +83,7 @@ class Campaign:
         for copy in self.copies:
             copy.make()
         self.drawn = {target.name: draw(self.plan, target, self.count, self.seed) for target in self.plan.targets}
-        self._store = TraceStore(self.plan, self.state / "traces")
+        self._store = TraceStore(self.copies[0].tree, self.state / "traces")
         self._judging = {target.name: frozenset(self.plan.files(target.tests)) for target in self.plan.targets}
 
     def verdict_on(self, mutant: Mutant) -> Verdict | None:

@@ -12,7 +12,7 @@ from typing import Any, Self
 import coverage
 import pytest
 
-from tests.mutation.plan import Mutant, Plan
+from tests.mutation.plan import Mutant
 
 PATIENCE = 3.0  # seconds: a test that costs more is left out where a cheaper one executes the line
 BUDGET = 20.0  # seconds that the tests of one mutant cost in all, unmutated
@@ -123,20 +123,20 @@ class Traces:
 
 
 class TraceStore:
-    """The traces of test files in a folder, each with what it depends on."""
+    """The traces of the test files of a tree in a folder, each with what it depends on."""
 
-    def __init__(self, plan: Plan, folder: Path) -> None:
-        self._plan = plan
+    def __init__(self, tree: Path, folder: Path) -> None:
+        self._tree = tree
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
     def load(self, test_file: str) -> dict[str, Any] | None:
-        """Return the trace of a test file; None when it is not there, or a file has changed since."""
+        """Return the trace of a test file; None when it is not there, or a file was another one then."""
         try:
             kept: dict[str, Any] = json.loads(self._path(test_file).read_text(encoding="utf-8"))
         except (FileNotFoundError, json.JSONDecodeError):
             return None
-        current = all(digest_of(self._plan.root / file) == digest for file, digest in kept["depends"].items())
+        current = all(digest_of(self._tree / file) == digest for file, digest in kept["depends"].items())
         return kept if current else None
 
     def save(self, test_file: str, reported: Mapping[str, Any], tree: Path) -> None:
