@@ -183,6 +183,15 @@ async def test_what_exists_is_kept_when_it_is_not_to_be_overwritten(storage, her
     assert read_tree(there) == {"a": b"old"}
 
 
+async def test_what_exists_at_a_path_of_the_callers_own_is_kept_too(storage, here, there):
+    make_tree(here, {"a": b"new"})
+    make_tree(there, {"b": b"old"})
+    await upload_many(storage, [(here / "a", "a")])
+    kept = await download_many(storage, [("a", there / "b"), ("a", there / "c")], overwrite=False)
+    assert statuses(kept) == ["skipped", "ok"]
+    assert read_tree(there) == {"b": b"old", "c": b"new"}
+
+
 async def test_an_item_may_say_otherwise_than_the_call(memory, here):
     make_tree(here, {"a": b"new"})
     await memory.write_bytes("a", b"old")

@@ -4,7 +4,7 @@ import zlib
 
 import pytest
 
-from quackcore_async.transfer.comparison import are_equal, quick_verdict
+from quackcore_async.transfer.comparison import are_equal, digest_algorithms, quick_verdict
 from quackcore_async.transfer.entries import Entry, plain_md5
 
 DATA = b"some content"
@@ -87,3 +87,12 @@ async def test_content_is_read_when_nothing_is_stored():
 )
 def test_only_32_hex_digits_are_a_plain_md5(etag, md5):
     assert plain_md5(etag) == md5
+
+
+@pytest.mark.parametrize("algorithm", sorted(digest_algorithms))
+def test_digests_are_those_that_services_give(algorithm):
+    digest = digest_algorithms[algorithm]()
+    digest.update(DATA[:5])
+    digest.update(DATA[5:])
+    known = zlib.crc32(DATA).to_bytes(4, "big") if algorithm == "crc32" else None
+    assert digest.digest() == (known or hashlib.new(algorithm, DATA).digest())
