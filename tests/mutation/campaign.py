@@ -19,6 +19,7 @@ from tests.mutation.verdicts import Status, Verdict, Verdicts
 TRACE_LIMIT = 900.0  # seconds for one test file
 START_UP = 20.0  # seconds before the first test, on a machine that does other things too
 SLOWDOWN = 10.0  # times what its tests cost: slower than that is a mutant that hangs
+CONTROL_BUDGET = 4.0  # seconds that the control of a target costs
 NO_TESTS_RAN = 5  # exit code of pytest
 
 
@@ -137,7 +138,7 @@ class Campaign:
 
     def _controlling(self, name: str, traces: Traces) -> Job:
         ours = (test for test in traces.costs if test.partition("::")[0] in self._judging[name])
-        tests = traces.chosen(ours)
+        tests = traces.chosen(ours, CONTROL_BUDGET)
 
         def finish(run: Run) -> None:
             if run.timed_out or run.process.exitcode:
