@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
-from quackcore_async.auth import Credentials, FileStore, RefreshEvent
+from quackcore_async.auth import Credentials, FileStore, MemoryStore, RefreshEvent
 from quackcore_async.errors import ErrorKind, QuackError, TokenRefreshError, TransportError
 from quackcore_async.results import AuthResult
 from tests.auth.service import Clocks, Provider, Service, elsewhere
@@ -381,6 +381,25 @@ async def test_what_another_process_stored_while_a_refresh_was_refused_counts_be
     result = await provider.refresh_credentials()
     assert (result.error, result.token, service.refreshes) == (None, token, refreshes)
     assert "revoked_at" not in stored()
+
+
+async def test_the_end_of_a_login_that_cannot_be_marked_is_an_end_all_the_same(
+    service: Service, caplog: pytest.LogCaptureFixture
+):
+    class Full(MemoryStore):
+        """Takes the first login, and nothing after it."""
+
+        async def save(self, key: str, data: Any) -> bool:
+            if await self.load(key):
+                raise OSError(28, "No space left on device")
+            return await super().save(key, data)
+
+    provider = Provider(service, store=Full())
+    await provider.authenticate()
+    service.valid = None
+    result = await provider.refresh_credentials()
+    assert result.error_info.code == "invalid_grant"
+    assert "the login of example could not be marked as called off: [Errno 28] No space left" in caplog.text
 
 
 # A login that cannot be stored.

@@ -52,6 +52,11 @@ async def test_nothing_stored_is_none(store: FileStore):
     assert await store.load() is None
 
 
+async def test_what_cannot_be_read_says_why(tmp_path: Path):
+    with pytest.raises(CredentialStoreError, match=r"cannot read .*: File name too long"):
+        await FileStore(tmp_path / ("x" * 300)).load()
+
+
 @pytest.mark.parametrize("target", ["precious", "missing", "/etc/passwd"])
 async def test_a_link_is_refused_when_read_and_replaced_when_written(
     store: FileStore, path: Path, tmp_path: Path, target: str
