@@ -7,7 +7,7 @@ import pytest
 from quackcore_async.errors import ErrorKind, StorageError
 from quackcore_async.protocols import UploadOptions
 from quackcore_async.results import IntegrationResult
-from quackcore_async.storage import LocalStorage
+from quackcore_async.storage import LocalStorage, MemoryStorage
 from quackcore_async.transfer import (
     DeleteItem,
     DownloadItem,
@@ -316,6 +316,20 @@ async def test_a_wrong_argument_is_a_result(memory, options):
 
 async def test_what_is_no_storage_is_a_result():
     assert (await upload_many(object(), [])).error_info.code == "contract"
+
+
+async def test_a_storage_that_does_not_come_up_fails_each_item_with_its_reason(here, there):
+    class Down(MemoryStorage):
+        async def _setup(self):
+            raise StorageError("out of order", kind=ErrorKind.UNAVAILABLE)
+
+    make_tree(here, {"a": b"", "b": b""})
+    for result in (
+        await upload_many(Down(), [here / "a", here / "b"]),
+        await download_many(Down(), ["a", "b"], target=there),
+    ):
+        assert [outcome.error for outcome in result.content.outcomes] == ["out of order"] * 2
+    assert read_tree(there) == {}
 
 
 async def test_text_is_no_collection_of_items(memory):

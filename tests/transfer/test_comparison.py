@@ -75,6 +75,16 @@ async def test_content_is_compared_by_a_stored_checksum():
     assert not await are_equal(FakeSide(b"Some content", is_local=True), entry(), remote, theirs, "checksum")
 
 
+async def test_content_is_read_when_each_stores_another_checksum():
+    sha256 = base64.b64encode(hashlib.sha256(DATA).digest()).decode()
+    crc = base64.b64encode(zlib.crc32(DATA).to_bytes(4, "big")).decode()
+    for data, equal in ((DATA, True), (b"Some content", False)):
+        sides = FakeSide(), FakeSide(data)
+        entries = entry(checksums={"sha256": sha256}), entry(checksums={"crc32": crc})
+        assert await are_equal(sides[0], entries[0], sides[1], entries[1], "checksum") is equal
+        assert [side.read for side in sides] == [["sha256"], ["sha256"]]
+
+
 async def test_content_is_read_when_nothing_is_stored():
     for data, equal in ((DATA, True), (b"Some content", False)):
         remote = FakeSide(data)

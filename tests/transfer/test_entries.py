@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from quackcore_async.transfer.entries import Entry, plain_md5
+from quackcore_async.transfer.entries import Entry
 
 
 @pytest.mark.parametrize(
@@ -50,18 +50,3 @@ def test_the_time_of_the_file_goes_before_that_of_writing():
 @pytest.mark.parametrize("name", ["ü", "\udcff", "\ud800"])  # noqa: PT014 - two surrogates are not the same
 def test_any_name_has_a_key(name):
     assert Entry.of_listed(name, {"path": name}).key
-
-
-@pytest.mark.parametrize(
-    ("etag", "found"),
-    [
-        ("a" * 32, "a" * 32),
-        ("a" * 31, None),
-        ("a" * 33, None),
-        ("A" * 32, None),
-        (f"{'a' * 30}-2", None),
-        (None, None),
-    ],
-)
-def test_only_a_plain_entity_tag_is_an_md5(etag, found):
-    assert plain_md5(etag) == found
