@@ -239,6 +239,12 @@ async def test_deleting_needs_more_than_the_four_methods(foreign):
     assert list(foreign.files) == ["a"]
 
 
+async def test_a_deletion_has_a_target_and_no_source(memory):
+    await memory.write_bytes("a", b"")
+    (outcome,) = (await delete_many(memory, ["a"])).content.outcomes
+    assert (outcome.source, outcome.target) == ("", "a")
+
+
 async def test_what_was_not_there_is_skipped(memory):
     await memory.write_bytes("a", b"")
     assert statuses(await delete_many(memory, ["a", "b"])) == ["ok", "skipped"]
