@@ -141,6 +141,13 @@ async def test_timeout_bounds_attempts_and_waits_together() -> None:
 
 
 @on_mock_clock
+async def test_a_time_out_in_a_wait_may_have_happened_when_the_attempt_before_it_may() -> None:
+    with pytest.raises(TimedOutError) as caught:
+        await STEADY.replace(timeout=0.5).call(Scripted(transient(indeterminate=True)))
+    assert caught.value.indeterminate
+
+
+@on_mock_clock
 async def test_an_attempt_that_the_timeout_cuts_off_may_have_happened() -> None:
     calls = iter([transient(), None])
 

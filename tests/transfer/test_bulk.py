@@ -324,6 +324,31 @@ async def test_what_is_no_storage_is_a_result():
     assert (await upload_many(object(), [])).error_info.code == "contract"
 
 
+async def test_what_a_storage_of_ours_writes_anew_is_what_is_called(here, there):
+    class Counting(MemoryStorage):
+        calls = ()
+
+        async def upload_file(self, file_path, remote_path=None, **options):
+            self.calls = (*self.calls, ("up", remote_path))
+            return await super().upload_file(file_path, remote_path, **options)
+
+        async def download_file(self, remote_id, local_path=None, **options):
+            self.calls = (*self.calls, ("down", remote_id))
+            return await super().download_file(remote_id, local_path, **options)
+
+    make_tree(here, {"a": b"xyz"})
+    make_tree(there, {"a": b"mine"})
+    storage = Counting()
+    assert (await upload_many(storage, [(here / "a", "a")])).success
+    kept = await download_many(storage, ["a"], target=there, overwrite=False)
+    assert (statuses(kept), read_tree(there)) == (["skipped"], {"a": b"mine"})
+    events = []
+    taken = await download_many(storage, ["a"], target=there, progress=events.append)
+    assert taken.content.outcomes[0].verified in {"length", "full"}
+    assert (read_tree(there), events[-1].bytes_done) == ({"a": b"xyz"}, 3)
+    assert storage.calls == (("up", "a"), ("down", "a"))
+
+
 async def test_a_storage_that_does_not_come_up_fails_each_item_with_its_reason(here, there):
     class Down(MemoryStorage):
         async def _setup(self):
