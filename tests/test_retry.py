@@ -265,6 +265,13 @@ def test_retry_after_a_time_out_costs_more() -> None:
     assert budget.tokens == 485
 
 
+def test_a_success_gives_one_token_back() -> None:
+    budget = RetryBudget(capacity=10)
+    budget.try_spend(transient())
+    budget.give_back()
+    assert budget.tokens == 6
+
+
 @given(st.lists(st.booleans(), max_size=300))
 def test_budget_stays_between_empty_and_full(spendings) -> None:
     budget = RetryBudget(capacity=50)
