@@ -302,3 +302,19 @@ def test_a_folder_may_belong_to_us_or_to_the_system(
     monkeypatch.setattr(Path, "lstat", lambda _path: found)
     with pytest.raises(CredentialStoreError, match="another user") if refused else nullcontext():
         check_folder(tmp_path, ours=False)
+
+
+async def test_a_disk_that_does_not_give_the_content_says_so(
+    store: FileStore, path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    await store.save("", {"token": "t"})
+
+    def fail(*_args: object) -> bytes:
+        raise OSError(5, "Input/output error")
+
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(CredentialStoreError, match=r"cannot read .*: Input/output"),
+    ):
+        patch.setattr(os, "read", fail)
+        await store.load()
