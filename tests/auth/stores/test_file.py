@@ -312,9 +312,7 @@ async def test_a_disk_that_does_not_give_the_content_says_so(
     def fail(*_args: object) -> bytes:
         raise OSError(5, "Input/output error")
 
-    with (
-        monkeypatch.context() as patch,
-        pytest.raises(CredentialStoreError, match=r"cannot read .*: Input/output"),
-    ):
+    with monkeypatch.context() as patch:
         patch.setattr(os, "read", fail)
-        await store.load()
+        with pytest.raises(CredentialStoreError, match=r"cannot read .*: Input/output"):
+            await store.load()
