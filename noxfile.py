@@ -96,6 +96,15 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session
+def mutants(session: nox.Session) -> None:
+    """Plant faults, and count those that tests notice. Again, it goes on: `nox -s mutants -- auth --seed=7`."""
+    install(session, *group("test"))
+    see_tree_last(session)
+    state = session.cache_dir / "mutants"
+    session.run("python", "-m", "tests.mutation", f"--state={state}", *session.posargs)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Run every code block of the documentation."""
     install(session, *group("test"))

@@ -141,6 +141,13 @@ async def test_timeout_bounds_attempts_and_waits_together() -> None:
 
 
 @on_mock_clock
+async def test_a_time_out_in_a_wait_may_have_happened_when_the_attempt_before_it_may() -> None:
+    with pytest.raises(TimedOutError) as caught:
+        await STEADY.replace(timeout=0.5).call(Scripted(transient(indeterminate=True)))
+    assert caught.value.indeterminate
+
+
+@on_mock_clock
 async def test_an_attempt_that_the_timeout_cuts_off_may_have_happened() -> None:
     calls = iter([transient(), None])
 
@@ -160,6 +167,58 @@ async def test_timeout_from_outside_is_not_the_policy_s() -> None:
     with pytest.raises(TimeoutError):
         with anyio.fail_after(1.0):
             await STEADY.replace(timeout=10.0).call(anyio.sleep_forever)
+
+
+@on_mock_clock
+@pytest.mark.parametrize("timeout", [None, 100.0])
+async def test_elapsed_counts_attempts_waits_and_what_was_spent_before(timeout) -> None:
+    await anyio.sleep(1000.0)
+    policy = STEADY.replace(attempts=3, timeout=timeout)
+    with pytest.raises(TransportError) as caught:
+        await policy.call(Scripted(*(transient() for _ in range(3))), spent=30.0)
+    assert caught.value.elapsed == pytest.approx(33.0)
+
+
+@on_mock_clock
+async def test_what_was_spent_before_shortens_the_timeout() -> None:
+    await anyio.sleep(1000.0)
+    started = anyio.current_time()
+    with pytest.raises(TimedOutError) as caught:
+        await STEADY.replace(timeout=10.0).call(anyio.sleep_forever, spent=4.0)
+    assert anyio.current_time() - started == pytest.approx(6.0)
+    assert caught.value.elapsed == pytest.approx(10.0)
+
+
+@on_mock_clock
+@pytest.mark.parametrize("policy", [STEADY.replace(retry_after_max=7.0), STEADY.replace(timeout=7.0)])
+async def test_retry_after_that_just_fits_is_no_reason_to_give_up(policy) -> None:
+    await anyio.sleep(1000.0)
+    told: list[RetryEvent] = []
+    policy = policy.replace(jitter=lambda _ceiling: 0.0)
+    with contextlib.suppress(TimedOutError):
+        await policy.call(Scripted(transient(retry_after=7.0)), on_retry=told.append)
+    assert [event.wait for event in told] == [7.0]
+
+
+@on_mock_clock
+async def test_retry_after_has_to_fit_into_what_is_left_of_the_timeout() -> None:
+    await anyio.sleep(1000.0)
+    operation = Scripted(transient(retry_after=6.0), transient(retry_after=6.0))
+    with pytest.raises(TransportError) as caught:
+        await STEADY.replace(timeout=10.0).call(operation)
+    assert (operation.calls, caught.value.attempts) == (2, 2)
+
+
+async def test_a_time_out_is_retried_without_a_budget_too() -> None:
+    operation = Scripted(TimedOutError("slow", retryable=True))
+    assert await NO_WAIT.call(operation) == "done"
+
+
+async def test_untranslated_error_of_a_later_attempt_is_not_retried() -> None:
+    operation = Scripted(transient(), ConnectionResetError())
+    with pytest.raises(ConnectionResetError):
+        await NO_WAIT.call(operation)
+    assert operation.calls == 2
 
 
 async def test_cancellation_during_a_wait_returns_at_once() -> None:
@@ -204,6 +263,13 @@ def test_retry_after_a_time_out_costs_more() -> None:
     assert budget.try_spend(TimedOutError("slow")) == 10
     assert budget.try_spend(transient()) == 5
     assert budget.tokens == 485
+
+
+def test_a_success_gives_one_token_back() -> None:
+    budget = RetryBudget(capacity=10)
+    budget.try_spend(transient())
+    budget.give_back()
+    assert budget.tokens == 6
 
 
 @given(st.lists(st.booleans(), max_size=300))
@@ -255,6 +321,29 @@ def test_full_jitter_uses_the_whole_range(ceiling) -> None:
 def test_policy_that_makes_no_sense_is_refused_by_name(wrong) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         RetryPolicy(**wrong)
+
+
+@pytest.mark.parametrize(
+    "least",
+    [
+        {"attempts": 1},
+        {"wait_initial": 0.0},
+        {"wait_max": 0.0},
+        {"retry_after_max": 0.0},
+        {"wait_exp_base": 1.0},
+        {"timeout": 0.001},
+        {"timeout": None},
+    ],
+)
+def test_the_least_that_makes_sense_is_taken(least) -> None:
+    assert RetryPolicy(**least) == RetryPolicy().replace(**least)
+
+
+def test_defaults_are_those_of_the_documentation() -> None:
+    assert RetryPolicy() == RetryPolicy(
+        attempts=4, timeout=60.0, wait_initial=0.5, wait_max=20.0, wait_exp_base=2.0, retry_after_max=60.0
+    )
+    assert RetryBudget() == RetryBudget(capacity=500, retry_cost=5, timeout_cost=10)
 
 
 def test_policy_is_immutable_and_hashable() -> None:

@@ -44,6 +44,16 @@ async def test_a_source_is_read_in_the_spelling_of_sts_and_in_ours(spelling):
     assert credentials.expires_at == 1893456000
 
 
+@pytest.mark.parametrize("name", ["Expiration", "expiration", "expires_at", "expiry"])
+async def test_the_end_of_keys_has_several_names(name):
+    async def source():
+        return {"AccessKeyId": "AKID1", "SecretAccessKey": "secret-one", name: "2030-01-01T00:00:00Z"}
+
+    provider = AwsCredentialsProvider(source=source)
+    await provider.authenticate()
+    assert (await provider.get_credentials()).expires_at == 1893456000
+
+
 async def test_a_source_is_asked_again_when_its_keys_are_to_be_renewed():
     asked = []
 

@@ -11,8 +11,8 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from quackcore_async.auth import BaseAuthProvider, Credentials
-from quackcore_async.errors import ContractError, CredentialsMissingError, ErrorKind
+from quackcore_async.auth import BaseAuthProvider, Credentials, MemoryStore
+from quackcore_async.errors import ConfigError, ContractError, CredentialsMissingError, ErrorKind
 from quackcore_async.results import AuthResult, ErrorInfo
 
 
@@ -493,3 +493,18 @@ async def test_who_forgets_super_init_is_told_so():
 
     with pytest.raises(ContractError, match=r"Forgetful.__init__ does not call super\(\).__init__\(\)"):
         await Forgetful().get_credentials()
+
+
+def test_two_places_for_one_login_are_refused():
+    with pytest.raises(ConfigError, match="two places for one login"):
+        Overriding(credentials_file="login.json", store=MemoryStore())
+
+
+@pytest.mark.parametrize("method", ["authenticate", "refresh_credentials", "get_credentials"])
+async def test_who_writes_one_of_the_public_methods_shares_no_login(method: str):
+    async def written(self: BaseAuthProvider) -> Any:
+        return None
+
+    cls = type("Written", (BaseAuthProvider,), {"name": "written", method: written})
+    assert not cls._shares_login
+    assert type("Plain", (BaseAuthProvider,), {"name": "plain"})._shares_login

@@ -45,6 +45,7 @@ async def test_a_second_loop_at_the_same_time_gets_an_error_at_once(
             outcomes.append(await provider.refresh_credentials())
             outcomes.append(await provider.authenticate())
             outcomes.append(await provider.logout())
+            assert await provider.save_credentials() is False
             try:
                 await provider.get_credentials()
             except LifecycleError as error:

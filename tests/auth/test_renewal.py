@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
-from quackcore_async.auth import Credentials, FileStore, RefreshEvent
+from quackcore_async.auth import Credentials, FileStore, MemoryStore, RefreshEvent
 from quackcore_async.errors import ErrorKind, QuackError, TokenRefreshError, TransportError
 from quackcore_async.results import AuthResult
 from tests.auth.service import Clocks, Provider, Service, elsewhere
@@ -352,6 +352,54 @@ async def test_a_login_that_was_called_off_goes_on_when_the_store_has_another(
     assert await provider.get_token()
     assert (await provider.refresh_credentials()).success
     assert service.reuses == 1
+
+
+class Overtaken(Service):
+    """Refuses the first refresh, during which another process stores a login of its own."""
+
+    lifetime_of_other = 3600
+
+    async def refresh(self, credentials: Credentials) -> Credentials:
+        if self.refreshes:
+            return await super().refresh(credentials)
+        self.refreshes += 1
+        expires_at = self.clocks.wall + self.lifetime_of_other
+        other = {"access_token": "access-9-0", "refresh_token": "renewal-9-0", "expires_at": expires_at}
+        Path.home().joinpath(STORED).write_text(json.dumps({**stored(), **other}))
+        self.valid = "renewal-9-0"
+        raise TokenRefreshError("called off", code="invalid_grant")
+
+
+@pytest.mark.parametrize(("lifetime", "token", "refreshes"), [(3600, "access-9-0", 1), (-10, "access-9-1", 2)])
+async def test_what_another_process_stored_while_a_refresh_was_refused_counts_before_the_end_of_the_login(
+    clocks: Clocks, lifetime: int, token: str, refreshes: int
+):
+    service = Overtaken(clocks)
+    service.lifetime_of_other = lifetime
+    provider = Provider(service, credentials_file="login.json")
+    await provider.authenticate()
+    result = await provider.refresh_credentials()
+    assert (result.error, result.token, service.refreshes) == (None, token, refreshes)
+    assert "revoked_at" not in stored()
+
+
+async def test_the_end_of_a_login_that_cannot_be_marked_is_an_end_all_the_same(
+    service: Service, caplog: pytest.LogCaptureFixture
+):
+    class Full(MemoryStore):
+        """Takes the first login, and nothing after it."""
+
+        async def save(self, key: str, data: Any) -> bool:
+            if await self.load(key):
+                raise OSError(28, "No space left on device")
+            return await super().save(key, data)
+
+    provider = Provider(service, store=Full())
+    await provider.authenticate()
+    service.valid = None
+    result = await provider.refresh_credentials()
+    assert result.error_info.code == "invalid_grant"
+    assert "the login of example could not be marked as called off: [Errno 28] No space left" in caplog.text
 
 
 # A login that cannot be stored.

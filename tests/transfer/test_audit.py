@@ -44,3 +44,10 @@ async def test_a_report_keeps_1000_differences_and_counts_all(here, there):
     make_tree(here, {f"f{number}": b"" for number in range(1100)})
     report = (await check(here, there)).unwrap()
     assert (report.missing, len(report.differences)) == (1100, 1000)
+
+
+async def test_progress_goes_from_the_listing_to_the_end(here, there):
+    make_tree(here, {"a": b"x", "b": b"x"})
+    events = []
+    await check(here, there, progress=events.append)
+    assert (events[0].phase, events[-1].phase) == ("listing", "done")

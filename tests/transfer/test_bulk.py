@@ -8,7 +8,7 @@ import pytest
 from quackcore_async.errors import ErrorKind, StorageError
 from quackcore_async.protocols import UploadOptions
 from quackcore_async.results import IntegrationResult
-from quackcore_async.storage import LocalStorage
+from quackcore_async.storage import LocalStorage, MemoryStorage
 from quackcore_async.transfer import (
     DeleteItem,
     DownloadItem,
@@ -184,6 +184,15 @@ async def test_what_exists_is_kept_when_it_is_not_to_be_overwritten(storage, her
     assert read_tree(there) == {"a": b"old"}
 
 
+async def test_what_exists_at_a_path_of_the_callers_own_is_kept_too(storage, here, there):
+    make_tree(here, {"a": b"new"})
+    make_tree(there, {"b": b"old"})
+    await upload_many(storage, [(here / "a", "a")])
+    kept = await download_many(storage, [("a", there / "b"), ("a", there / "c")], overwrite=False)
+    assert statuses(kept) == ["skipped", "ok"]
+    assert read_tree(there) == {"b": b"old", "c": b"new"}
+
+
 async def test_an_item_may_say_otherwise_than_the_call(memory, here):
     make_tree(here, {"a": b"new"})
     await memory.write_bytes("a", b"old")
@@ -229,6 +238,12 @@ async def test_deleting_needs_more_than_the_four_methods(foreign):
     result = await delete_many(foreign, ["a", DeleteItem("b")])
     assert [outcome.error_info.kind for outcome in result.content.outcomes] == [ErrorKind.UNSUPPORTED] * 2
     assert list(foreign.files) == ["a"]
+
+
+async def test_a_deletion_has_a_target_and_no_source(memory):
+    await memory.write_bytes("a", b"")
+    (outcome,) = (await delete_many(memory, ["a"])).content.outcomes
+    assert (outcome.source, outcome.target) == ("", "a")
 
 
 async def test_what_was_not_there_is_skipped(memory):
@@ -308,6 +323,45 @@ async def test_a_wrong_argument_is_a_result(memory, options):
 
 async def test_what_is_no_storage_is_a_result():
     assert (await upload_many(object(), [])).error_info.code == "contract"
+
+
+async def test_what_a_storage_of_ours_writes_anew_is_what_is_called(here, there):
+    class Counting(MemoryStorage):
+        calls = ()
+
+        async def upload_file(self, file_path, remote_path=None, **options):
+            self.calls = (*self.calls, ("up", remote_path))
+            return await super().upload_file(file_path, remote_path, **options)
+
+        async def download_file(self, remote_id, local_path=None, **options):
+            self.calls = (*self.calls, ("down", remote_id))
+            return await super().download_file(remote_id, local_path, **options)
+
+    make_tree(here, {"a": b"xyz"})
+    make_tree(there, {"a": b"mine"})
+    storage = Counting()
+    assert (await upload_many(storage, [(here / "a", "a")])).success
+    kept = await download_many(storage, ["a"], target=there, overwrite=False)
+    assert (statuses(kept), read_tree(there)) == (["skipped"], {"a": b"mine"})
+    events = []
+    taken = await download_many(storage, ["a"], target=there, progress=events.append)
+    assert taken.content.outcomes[0].verified in {"length", "full"}
+    assert (read_tree(there), events[-1].bytes_done) == ({"a": b"xyz"}, 3)
+    assert storage.calls == (("up", "a"), ("down", "a"))
+
+
+async def test_a_storage_that_does_not_come_up_fails_each_item_with_its_reason(here, there):
+    class Down(MemoryStorage):
+        async def _setup(self):
+            raise StorageError("out of order", kind=ErrorKind.UNAVAILABLE)
+
+    make_tree(here, {"a": b"", "b": b""})
+    for result in (
+        await upload_many(Down(), [here / "a", here / "b"]),
+        await download_many(Down(), ["a", "b"], target=there),
+    ):
+        assert [outcome.error for outcome in result.content.outcomes] == ["out of order"] * 2
+    assert read_tree(there) == {}
 
 
 async def test_text_is_no_collection_of_items(memory):

@@ -4,7 +4,7 @@ import zlib
 
 import pytest
 
-from quackcore_async.transfer.comparison import are_equal, quick_verdict
+from quackcore_async.transfer.comparison import are_equal, digest_algorithms, quick_verdict
 from quackcore_async.transfer.entries import Entry, plain_md5
 
 DATA = b"some content"
@@ -75,6 +75,16 @@ async def test_content_is_compared_by_a_stored_checksum():
     assert not await are_equal(FakeSide(b"Some content", is_local=True), entry(), remote, theirs, "checksum")
 
 
+async def test_content_is_read_when_each_stores_another_checksum():
+    sha256 = base64.b64encode(hashlib.sha256(DATA).digest()).decode()
+    crc = base64.b64encode(zlib.crc32(DATA).to_bytes(4, "big")).decode()
+    for data, equal in ((DATA, True), (b"Some content", False)):
+        sides = FakeSide(), FakeSide(data)
+        entries = entry(checksums={"sha256": sha256}), entry(checksums={"crc32": crc})
+        assert await are_equal(sides[0], entries[0], sides[1], entries[1], "checksum") is equal
+        assert [side.read for side in sides] == [["sha256"], ["sha256"]]
+
+
 async def test_content_is_read_when_nothing_is_stored():
     for data, equal in ((DATA, True), (b"Some content", False)):
         remote = FakeSide(data)
@@ -87,3 +97,12 @@ async def test_content_is_read_when_nothing_is_stored():
 )
 def test_only_32_hex_digits_are_a_plain_md5(etag, md5):
     assert plain_md5(etag) == md5
+
+
+@pytest.mark.parametrize("algorithm", sorted(digest_algorithms))
+def test_digests_are_those_that_services_give(algorithm):
+    digest = digest_algorithms[algorithm]()
+    digest.update(DATA[:5])
+    digest.update(DATA[5:])
+    known = zlib.crc32(DATA).to_bytes(4, "big") if algorithm == "crc32" else None
+    assert digest.digest() == (known or hashlib.new(algorithm, DATA).digest())

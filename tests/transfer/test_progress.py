@@ -1,7 +1,7 @@
 import anyio
 import pytest
 
-from quackcore_async.transfer import stream_upload_many, upload_many
+from quackcore_async.transfer import download_many, stream_upload_many, upload_many
 from quackcore_async.transfer.progress import ProgressReporter
 from tests.transfer.foreign import make_tree
 
@@ -79,3 +79,30 @@ def test_a_second_try_does_not_take_bytes_back():
         meter(done)
     assert [event.item_bytes for event in events] == [4, 8, 10]
     assert reporter.bytes_done == 10
+
+
+async def test_a_coroutine_function_is_told_while_items_are_under_way(foreign, here):
+    make_tree(here, {"a": b"x"})
+    finished = []
+
+    async def progress(event):
+        finished.append(len(foreign.files))
+
+    inputs = [(here / "a", str(number)) for number in range(100)]
+    assert (await upload_many(foreign, inputs, concurrency=1, progress=progress)).success
+    assert finished[0] < 100
+
+
+async def test_an_upload_to_a_plain_storage_counts_its_bytes(foreign, here):
+    make_tree(here, {"a": b"12345"})
+    events = []
+    assert (await upload_many(foreign, [here / "a"], progress=events.append)).success
+    assert "a" in foreign.files
+    assert 5 in [event.item_bytes for event in events]
+
+
+async def test_a_download_of_a_plain_storage_counts_its_bytes(foreign, here):
+    foreign.files = {"a": b"12345"}
+    events = []
+    assert (await download_many(foreign, ["a"], target=here, progress=events.append)).success
+    assert 5 in [event.item_bytes for event in events]

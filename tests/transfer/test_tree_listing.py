@@ -48,6 +48,14 @@ async def test_what_comes_in_order_is_taken_each_path_once():
     assert (listing.files, listing.offered) == (3, 4)
 
 
+def test_a_batch_that_is_in_order_but_begins_too_early_is_an_inversion():
+    listing = TreeListing(Batches([]))
+    assert listing._split([Entry(b"m")]) == ([Entry(b"m")], [])
+    batch = [Entry(b"a"), Entry(b"z")]
+    assert listing._split(batch) == ([], batch)
+    assert not listing.in_order
+
+
 @pytest.mark.parametrize("batches", [[[b"a", b"c", b"b", b"d"]], [[b"a", b"c"], [b"b", b"d"]]])
 async def test_nothing_is_taken_from_the_first_inversion_on_and_all_of_it_is_written(batches):
     listing = await listed(Batches(batches))

@@ -144,7 +144,7 @@ class PrivateFile:
         return os.name == "posix" and bool(status.st_mode & 0o077)
 
     def _reason(self, exc: OSError) -> str:
-        if self.path.is_symlink():
+        if os.path.islink(self.path):  # noqa: PTH114 - that of pathlib raises what it cannot look up
             return "it is a symbolic link"
         return exc.strerror or type(exc).__name__
 

@@ -82,7 +82,15 @@ def test_a_browser_may_be_sent_back_to(uri):
 
 
 @pytest.mark.parametrize(
-    "uri", ["", "/cb", "javascript:alert(1)", "data:text/html,x", "https:///cb", "https://a/#f"]
+    "uri",
+    [
+        "",
+        "/cb",
+        "https:///cb",
+        "https://a/#f",
+        *(f"{scheme}:x" for scheme in ("about", "blob", "data", "file", "javascript", "vbscript")),
+        "file:///etc/passwd",
+    ],
 )
 def test_a_browser_may_not_be_sent_back_to(uri):
     with pytest.raises(InvalidConfigError):

@@ -239,6 +239,19 @@ async def test_google_s_spelling_of_the_address_is_read(anyio_backend):
     assert "S3CR3T" not in repr(seen[0])
 
 
+@pytest.mark.parametrize("anyio_backend", JUMPING)
+@pytest.mark.parametrize("name", ["verification_uri_complete", "verification_url_complete"])
+async def test_the_address_with_the_code_in_it_is_handed_on(anyio_backend, name):
+    seen: list[DeviceAuthorization] = []
+
+    async def handler(authorization: DeviceAuthorization) -> None:
+        seen.append(authorization)
+
+    wire = Script(TOKEN, code=CODE | {name: "https://idp.example/enter?code=WDJB-MJHT"})
+    assert (await provider_for(wire, device_handler=handler).authenticate()).success
+    assert seen[0].verification_uri_complete == "https://idp.example/enter?code=WDJB-MJHT"
+
+
 async def test_the_whole_flow_against_a_server(authorization_server, provide):
     seen: list[DeviceAuthorization] = []
     handler: Callable[[DeviceAuthorization], Any] = seen.append

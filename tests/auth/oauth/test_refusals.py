@@ -38,6 +38,7 @@ def test_the_error_decides_whatever_the_status(name, status):
     kind, code, retryable = ERRORS[name]
     assert (error.kind, error.code, error.retryable) == (kind, code, retryable)
     assert error.status_code == status
+    assert f"the authorization server answered {name} ({status})" in str(error)
 
 
 def test_an_unknown_error_of_a_server_that_is_down_may_pass():

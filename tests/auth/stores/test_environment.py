@@ -48,7 +48,7 @@ async def test_odd_values_are_taken_with_a_warning(
     monkeypatch.setenv("QUACK_EXAMPLE_TOKEN", "  padded-token ")
     monkeypatch.setenv("QUACK_EXAMPLE_REFRESH_TOKEN", "'quoted-token'")
     assert await EnvironmentStore().load("example") == {"token": "padded-token", "refresh_token": "'quoted-token'"}
-    assert "has blanks around" in caplog.text
+    assert "QUACK_EXAMPLE_TOKEN has blanks around" in caplog.text
     assert "has quotes around" in caplog.text
     assert "-token" not in caplog.text
 

@@ -3,13 +3,14 @@
 import json
 import os
 import stat
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from quackcore_async.auth import FileStore
 from quackcore_async.auth.stored_login import CredentialStoreError
-from quackcore_async.auth.stores.private_file import make_private_directory
+from quackcore_async.auth.stores.private_file import check_folder, make_private_directory
 from quackcore_async.errors import InvalidConfigError, MissingConfigError
 
 
@@ -50,6 +51,11 @@ async def test_what_is_saved_is_loaded(store: FileStore, path: Path):
 
 async def test_nothing_stored_is_none(store: FileStore):
     assert await store.load() is None
+
+
+async def test_what_cannot_be_read_says_why(tmp_path: Path):
+    with pytest.raises(CredentialStoreError, match=r"cannot read .*: File name too long"):
+        await FileStore(tmp_path / ("x" * 300)).load()
 
 
 @pytest.mark.parametrize("target", ["precious", "missing", "/etc/passwd"])
@@ -284,3 +290,29 @@ async def test_a_folder_that_is_meant_for_many_is_not_taken_away_from_them(
 def test_a_path_that_no_file_can_have_is_refused_at_once():
     with pytest.raises(InvalidConfigError, match="NUL"):
         FileStore("a\0b.json")
+
+
+@pytest.mark.parametrize(("owner", "refused"), [(0, False), (1000, False), (1, True), (1001, True)])
+def test_a_folder_may_belong_to_us_or_to_the_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: int, refused: bool
+):
+    found = os.stat_result((stat.S_IFDIR | 0o755, *[0] * 3, owner, *[0] * 5))
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(Path, "stat", lambda _path, **_options: found)
+    monkeypatch.setattr(Path, "lstat", lambda _path: found)
+    with pytest.raises(CredentialStoreError, match="another user") if refused else nullcontext():
+        check_folder(tmp_path, ours=False)
+
+
+async def test_a_disk_that_does_not_give_the_content_says_so(
+    store: FileStore, path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    await store.save("", {"token": "t"})
+
+    def fail(*_args: object) -> bytes:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "read", fail)
+        with pytest.raises(CredentialStoreError, match=r"cannot read .*: Input/output"):
+            await store.load()

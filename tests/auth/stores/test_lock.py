@@ -1,5 +1,6 @@
 """The lock of a credentials file: one holder at a time, whoever and wherever it is."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -117,3 +118,20 @@ async def test_where_nothing_can_be_written_there_is_no_lock(path: Path, monkeyp
     monkeypatch.setattr(os, "access", lambda *_args: False)
     async with FileStore(path).lock():
         pass
+
+
+async def test_what_else_keeps_it_from_being_locked_is_said(path: Path, monkeypatch: pytest.MonkeyPatch):
+    def fail(*_args: object, **_kwargs: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", fail)
+    with pytest.raises(CredentialStoreError, match=r"cannot lock .*: Input/output error"):
+        async with FileStore(path).lock():
+            pytest.fail("nothing was locked")
+
+
+async def test_a_folder_that_cannot_be_made_has_no_lock_or_a_reason(path: Path):
+    path.parent.joinpath("file").write_text("")
+    with pytest.raises(CredentialStoreError, match="cannot lock"):
+        async with FileLock(path.parent / "file" / "below" / "x.lock"):
+            pytest.fail("nothing was locked")
