@@ -4,14 +4,17 @@ import asyncio
 import contextlib
 import dataclasses
 import hashlib
+import threading
 from pathlib import Path
 
 import anyio
 import anyio.abc
 import pytest
 
-from quackcore_async.clients.s3 import S3Address, S3Client, download, upload_file, upload_stream
+from quackcore_async.clients.s3 import S3Address, S3Client, download, upload_bytes, upload_file, upload_stream
+from quackcore_async.concurrency import for_each
 from quackcore_async.errors import (
+    AccessDeniedError,
     AuthError,
     ConflictError,
     ErrorKind,
@@ -750,3 +753,96 @@ async def test_a_batch_delete_reports_each_key_that_failed_and_carries_content_m
     failures = await scripted.delete_batch("scripted", ["a", "b"])
     assert [(failure.key, failure.code) for failure in failures] == [("b", "AccessDenied")]
     assert "content-md5" in scripted_s3.requests[0].headers
+
+
+async def test_a_thousand_objects_go_up_though_the_service_refuses_what_is_more_than_it_can_do(
+    scripted_s3,
+):
+    """It can do eight at a time: the client finds that out, and sends little in vain."""
+    places = threading.BoundedSemaphore(8)
+
+    def script(_request):
+        if not places.acquire(blocking=False):
+            return error_answer(503, "SlowDown")
+        try:
+            scripted_s3.stopped.wait(0.005)  # what the work takes
+        finally:
+            places.release()
+        return None
+
+    async with S3Client(scripted_s3.endpoint.settings()) as client:
+        await for_each(
+            lambda number, _item: upload_bytes(client, b"content", scripted_s3.endpoint.address(str(number))),
+            range(100),
+            max_concurrency=64,
+        )
+        scripted_s3.script = script
+        scripted_s3.requests.clear()
+        await for_each(
+            lambda number, _item: upload_bytes(client, b"content", scripted_s3.endpoint.address(str(number))),
+            range(1000),
+            max_concurrency=64,
+        )
+    assert len(scripted_s3.objects) == 1000
+    assert len(scripted_s3.requests) <= 1200
+
+
+async def test_a_service_that_knows_no_checksums_in_trailers_gets_none(scripted_s3, scripted, make_file):
+    async def chunks():
+        yield b"x" * (9 * MIB)
+
+    await upload_file(scripted, SourceFile(make_file(10)), scripted_s3.endpoint.address("small"))
+    await upload_file(scripted, SourceFile(make_file(9 * MIB)), scripted_s3.endpoint.address("large"))
+    await upload_stream(scripted, chunks(), scripted_s3.endpoint.address("stream"))
+    assert {"PutObject", "UploadPart", "CompleteMultipartUpload"} <= set(scripted_s3.operations())
+    for request in scripted_s3.requests:
+        assert "aws-chunked" not in request.headers.get("content-encoding", "")
+        assert [name for name in request.headers if name.startswith(("x-amz-trailer", "x-amz-checksum"))] == []
+        assert not request.headers.get("x-amz-content-sha256", "").startswith("STREAMING-")
+
+
+async def test_what_a_service_does_not_offer_is_unsupported_at_the_first_attempt(scripted_s3, scripted, make_file):
+    scripted_s3.script = lambda request: error_answer(501, "NotImplemented", "A header implies what is not there")
+    with pytest.raises(QuackError, match="does not offer") as caught:
+        await upload_file(scripted, SourceFile(make_file(10)), scripted_s3.endpoint.address("key"))
+    assert (caught.value.kind, caught.value.attempts) == (ErrorKind.UNSUPPORTED, 1)
+
+
+async def test_who_may_not_ask_for_the_bucket_is_denied_and_told_of_the_policy(scripted_s3, scripted):
+    scripted_s3.script = lambda request: Answer(403) if request.method == "HEAD" else None
+    scripted_s3.put("key", b"content")
+    with pytest.raises(AccessDeniedError, match="s3:ListBucket") as caught:
+        await scripted.head_bucket("scripted")
+    assert (caught.value.kind, caught.value.attempts) == (ErrorKind.PERMISSION_DENIED, 1)
+    assert await read_all(scripted, scripted_s3.endpoint.address("key")) == b"content"
+
+
+@pytest.mark.parametrize("native", [False, True], ids=["scope", "task"])
+@pytest.mark.parametrize("completed", [False, True], ids=["before it", "behind it"])
+async def test_a_cancellation_while_an_upload_is_completed_leaves_the_object_or_nothing(
+    scripted_s3, scripted, make_file, no_new_tasks, native, completed
+):
+    loop, scope, tasks = asyncio.get_running_loop(), anyio.CancelScope(), []
+    path = make_file(9 * MIB)
+
+    def script(request):
+        if request.operation != "CompleteMultipartUpload":
+            return None
+        loop.call_soon_threadsafe((tasks[0] if native else scope).cancel)
+        return Answer(forget=True) if completed else Answer(cut=0, headers={"Content-Length": "5"}, stall=True)
+
+    async def upload():
+        with scope:
+            await upload_file(scripted, SourceFile(path), scripted_s3.endpoint.address("key"))
+
+    scripted_s3.script = script
+    no_new_tasks(begin=True)
+    tasks.append(asyncio.create_task(upload()))
+    with anyio.fail_after(20):
+        await asyncio.wait(tasks)
+    assert tasks[0].cancelled() if native else scope.cancelled_caught
+    assert scripted_s3.uploads == {}
+    assert [stored[0] for stored in scripted_s3.objects.values()] == [path.read_bytes()] * completed
+    assert scripted.buffers.lent == 0
+    await anyio.wait_all_tasks_blocked()
+    no_new_tasks()
