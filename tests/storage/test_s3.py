@@ -209,3 +209,14 @@ async def test_a_download_that_cannot_be_made_durable_leaves_the_old_file(
         monkeypatch.undo()
     assert (result.error_info.kind, result.error_info.code) == (ErrorKind.UNAVAILABLE, "io")
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"target": b"old"}
+
+
+@pytest.mark.parametrize("engine", ["lean", "aioboto3"])
+@pytest.mark.parametrize("size", [1000, 20 * 1024**2], ids=["one request", "ranges"])
+async def test_a_download_that_comes_damaged_twice_leaves_the_old_file(scripted_s3, folder, engine, size):
+    scripted_s3.put("key", bytes(size), '"d41d8cd98f00b204e9800998ecf8427e"')
+    (folder / "target").write_bytes(b"old")
+    async with S3Storage(config=config_of(scripted_s3.endpoint, engine=engine)) as storage:
+        result = await storage.download_file("key", folder / "target")
+    assert (result.error_info.kind, result.error_info.code) == (ErrorKind.CORRUPTED, "integrity")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"target": b"old"}

@@ -365,14 +365,20 @@ async def test_a_deletion_whose_answers_are_all_lost_may_have_happened(scripted_
 
 
 @pytest.mark.parametrize("lost_first", [True, False])
+@pytest.mark.parametrize("batch", [True, False])
 async def test_a_deletion_that_was_refused_after_an_answer_was_lost_may_have_happened(
-    scripted_s3, scripted, lost_first
+    scripted_s3, scripted, lost_first, batch
 ):
     refusals = [LOST] if lost_first else []
     scripted_s3.script = lambda request: refusals.pop() if refusals else error_answer(503, "SlowDown")
     scripted_s3.put("key", b"content")
+    deletion = (
+        scripted.delete_batch("scripted", ["key"])
+        if batch
+        else scripted.delete(scripted_s3.endpoint.address("key"))
+    )
     with pytest.raises(ResponseError) as caught:
-        await scripted.delete(scripted_s3.endpoint.address("key"))
+        await deletion
     assert caught.value.kind is ErrorKind.RATE_LIMITED
     assert caught.value.indeterminate is lost_first
     assert ("key" in scripted_s3.objects) is not lost_first
