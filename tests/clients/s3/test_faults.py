@@ -388,6 +388,9 @@ DAMAGED = {
     "other bytes": Answer(
         206, {"ETag": f'"{hashlib.md5(b"content").hexdigest()}"', "Content-Range": "bytes 0-6/7"}, b"contemt"
     ),
+    "too few bytes": Answer(
+        206, {"ETag": f'"{hashlib.md5(b"content").hexdigest()}"', "Content-Range": "bytes 0-6/7"}, b"cont"
+    ),
     "too many bytes": Answer(
         206,
         {
@@ -682,6 +685,24 @@ async def test_an_upload_given_up_while_the_peer_reads_nothing_keeps_no_connecti
         peer.cancel_scope.cancel()
 
 
+async def test_a_peer_that_reads_nothing_of_a_body_is_given_up_after_the_idle_time():
+    async def read_nothing(stream):
+        async with stream:
+            await anyio.sleep_forever()
+
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    url = f"http://127.0.0.1:{listener.extra(anyio.abc.SocketAttribute.local_port)}"
+    client = S3Client(S3Endpoint(url).settings(idle_timeout=0.3), retry=RetryPolicy(attempts=1))
+    async with listener, anyio.create_task_group() as peer, client:
+        peer.start_soon(listener.serve, read_nothing)
+        async with client.buffers.buffer(8 * MIB) as buffer:
+            buffer.size = 8 * MIB
+            with anyio.fail_after(20), pytest.raises(TimedOutError) as caught:
+                await client.put(S3Address("bucket", "key"), buffer)
+        peer.cancel_scope.cancel()
+    assert (caught.value.code, caught.value.indeterminate) == ("idle", True)
+
+
 async def test_entity_tags_with_and_without_quotes_are_the_same(scripted_s3, impatient, tmp_path, make_file):
     content = make_file(3 * MIB).read_bytes()
     tag = "a" * 32 + "-2"
@@ -714,7 +735,7 @@ async def test_entity_tags_with_and_without_quotes_are_the_same(scripted_s3, imp
 async def test_a_listing_that_repeats_itself_for_ever_is_found_out(scripted_s3, scripted):
     page = b"<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken></ListBucketResult>"
     scripted_s3.script = lambda request: Answer(200, {"Content-Type": "application/xml"}, page)
-    with pytest.raises(IntegrityError, match="again and again") as caught:
+    with anyio.fail_after(20), pytest.raises(IntegrityError, match="again and again") as caught:
         async for _ in scripted.pages("scripted"):
             pass
     assert caught.value.code == "protocol"

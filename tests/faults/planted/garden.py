@@ -12,10 +12,10 @@ from pathlib import Path
 
 from tests.faults.planted.bug import ROOT, Bug
 
-TEST_SECONDS = 90  # of one test, which a bug may let hang
+TEST_SECONDS = 60  # of one test, which a bug may let hang
 RUN_SECONDS = 600  # of all tests of a bug
 COPIED = ("quackcore_async", "tests", "pyproject.toml")
-_FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
+_FAILED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
 _HUNG = re.compile(r"^\+{5,} Timeout \+{5,}|Failed: Timeout", re.MULTILINE)
 _PASSED, _FAILURES = 0, 1
 
@@ -72,7 +72,7 @@ class Garden:
         """Return the first test that failed, and why the tests could not be run."""
         arguments = [f"tests/{each}" if ".py" in each else each for each in selection]
         command = [sys.executable, "-m", "pytest", "-x", "-q", "--tb=no", "-rfE", "-p", "no:cacheprovider"]
-        command += ["--show-capture=no", f"--timeout={TEST_SECONDS}", *arguments]
+        command += ["--show-capture=no", f"--timeout={TEST_SECONDS}", "--timeout-method=thread", *arguments]
         environ = {**os.environ, "PYTHONPATH": str(self._root)}
         try:
             done = subprocess.run(

@@ -51,7 +51,7 @@ BUGS = (
         "                await shielded(partial(run_in_thread, target.discard))\n",
         "                await run_in_thread(target.discard)\n",
         ("faults/test_cancellations.py",),
-        only="download_file and not Google",
+        only="download_file and not GCS",
     ),
     Bug(
         "overwrite=False looks once, and then replaces",

@@ -76,14 +76,16 @@ UPLOADS = (
         "clients/s3/conditional.py",
         "                found = await self._settled(error, evidence)\n",
         "                found = Written(None) if self._lost else await self._settled(error, evidence)\n",
-        (AMBIGUITY, "faults/test_s3.py::test_nothing_is_lost_over_s3"),
+        (AMBIGUITY, "faults/test_s3.py"),
+        only="without_an_answer or lost_over_s3",
     ),
     Bug(
         "a lost answer is taken for failure, and nobody looks",
         "clients/s3/conditional.py",
         "                found = await self._settled(error, evidence)\n",
         "                found = None\n",
-        ("faults/test_s3.py::test_nothing_is_lost_over_s3", FAULTS),
+        (FAULTS, "faults/test_s3.py"),
+        only="settled_by_looking or lost_over_s3",
     ),
     Bug(
         "what somebody else wrote is taken for ours",
@@ -173,7 +175,7 @@ DOWNLOADS = (
         '        if not chunk:\n            self.close()\n            self._position = self.end\n            return b""\n'
         "            missing",
         (FAULTS,),
-        only="goes_on_after_the_last_byte",
+        only="damaged_on_the_way",
     ),
     Bug(
         "an answer that is longer than it said is taken",
@@ -181,7 +183,7 @@ DOWNLOADS = (
         "        if surplus:\n",
         "        if False:\n",
         (FAULTS,),
-        only="too_many or damaged_on_the_way",
+        only="damaged_on_the_way",
     ),
     Bug(
         "another range than the one asked for is taken",
@@ -274,7 +276,7 @@ CONNECTIONS = (
         "self._head.persists and self._whole and self._error is None",
         "self._head.persists and self._error is None",
         ("clients/s3/lean/test_connection.py", "clients/s3/lean/test_network.py"),
-        only="refus or early",
+        only="refus or early or before_the_body",
     ),
     Bug(
         "a cancelled request leaves its connection open",
@@ -312,8 +314,8 @@ CONNECTIONS = (
         "clients/s3/engines.py",
         "anyio.CancelScope(deadline=anyio.current_time() + seconds)",
         "anyio.CancelScope()",
-        (FAULTS, "clients/s3/test_bandwidth.py", "clients/s3/test_session.py"),
-        only="aioboto3 and (broken_chunk or reads_nothing)",
+        (FAULTS,),
+        only="aioboto3 and reads_nothing_of_a_body",
     ),
 )
 
