@@ -71,7 +71,19 @@ class Garden:
     def _pytest(self, selection: Sequence[str]) -> tuple[str, str]:
         """Return the first test that failed, and why the tests could not be run."""
         arguments = [f"tests/{each}" if ".py" in each else each for each in selection]
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "--tb=no", "-rfE", "-p", "no:cacheprovider"]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-x",
+            "-q",
+            "--tb=no",
+            "-rfE",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:randomly",
+        ]
         command += ["--show-capture=no", f"--timeout={TEST_SECONDS}", "--timeout-method=thread", *arguments]
         environ = {**os.environ, "PYTHONPATH": str(self._root)}
         try:

@@ -83,7 +83,7 @@ BUGS = (
         "storage/resumable.py",
         "            if ready:\n                _flush(self._fd)\n",
         "",
-        ("storage/test_resume.py", DURABLE),
+        (DURABLE, "storage/test_journal.py"),
         why_not_found="a killed process leaves its writes to the kernel: only a loss of power would show it",
     ),
     Bug(
