@@ -150,7 +150,7 @@ LIFECYCLES = (
         "        if comes_from_outside(exc):\n            raise\n",
         "        if comes_from_outside(exc) or isinstance(exc, SystemExit):\n            raise\n",
         ("registry/test_registry.py",),
-        only="no_plain_exception",
+        only="one_bad_start or plain_exception or exits",
     ),
     Bug(
         "an integration that hangs holds up all",
