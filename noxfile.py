@@ -105,6 +105,14 @@ def mutants(session: nox.Session) -> None:
 
 
 @nox.session
+def planted(session: nox.Session) -> None:
+    """Plant bugs, one at a time, and see that a test finds each: `nox -s planted -- retry.py`."""
+    install(session, *group("test"))
+    see_tree_last(session)
+    session.run("python", "-m", "tests.faults.planted", *session.posargs)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Run every code block of the documentation."""
     install(session, *group("test"))

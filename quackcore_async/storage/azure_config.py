@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field, SecretStr, model_validator
 from quackcore_async.clients.objectstore import ObjectStoreSettings
 from quackcore_async.config import BaseConfigProvider
 from quackcore_async.storage.object_store_config import ObjectStoreOptions, secret_of
+from quackcore_async.transport.endpoints import ENDPOINT_PATTERN
 
 __all__ = ["AzureConfig", "AzureConfigProvider"]
 
@@ -50,7 +51,7 @@ class AzureConfig(ObjectStoreOptions):
     use_azure_cli: bool = Field(default=False, description="Take the login of the program `az`.")
     endpoint_url: str | None = Field(
         default=None,
-        pattern=r"^https?://",
+        pattern=ENDPOINT_PATTERN,
         description="Address of the blob service, with the account in its path where that is there.",
     )
 

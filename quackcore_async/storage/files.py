@@ -275,6 +275,17 @@ class DownloadTarget:
         """Write all of `data` behind what was written before."""
         self._opened().write(data)
 
+    @contextmanager
+    def named_in_errors(self) -> Iterator[None]:
+        """Name this file in what the disk raises inside a `with` block: who writes to `fd` knows no path."""
+        try:
+            yield
+        except OSError as exc:
+            if isinstance(exc, ConnectionError | TimeoutError):
+                raise  # of the network
+            with blaming("write", self.path):
+                raise
+
     def commit(self, verified: Verification = "length") -> None:
         """Check the length, restore time and mode, and let the file take its place.
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field, SecretStr, model_validator
 from quackcore_async.clients.objectstore import ObjectStoreSettings
 from quackcore_async.config import BaseConfigProvider
 from quackcore_async.storage.object_store_config import ObjectStoreOptions, secret_of
+from quackcore_async.transport.endpoints import ENDPOINT_PATTERN
 
 __all__ = ["GCSConfig", "GCSConfigProvider"]
 
@@ -33,7 +34,7 @@ class GCSConfig(ObjectStoreOptions):
     token: SecretStr | None = Field(default=None, description="Bearer token, which is not renewed.")
     endpoint_url: str | None = Field(
         default=None,
-        pattern=r"^https?://",
+        pattern=ENDPOINT_PATTERN,
         description="Address of a service other than Google's, such as a test's.",
     )
 

@@ -227,7 +227,8 @@ class ObjectStoreStorage(BaseStorageIntegration):
             target.discard()
             return target.open(self._describe(path, info))
 
-        await download(self._client, self._address(path), begin, target.commit, progress)
+        with target.named_in_errors():
+            await download(self._client, self._address(path), begin, target.commit, progress)
 
     async def _open(self, path: str, start: int | None, end: int | None) -> Reader:
         stream = self._client.stream(self._address(path), start=start, end=end)

@@ -255,10 +255,11 @@ class S3Storage(BaseStorageIntegration):
             return target.open(file, in_ranges=info.size > self._client.settings.part_size)
 
         address = self._address(path)
-        if self._small is not None and await self._small.fetch(address, begin, target, progress):
-            return
-        kept = target if target.resumes else None
-        await download(self._client, address, begin, target.commit, progress=progress, kept=kept)
+        with target.named_in_errors():
+            if self._small is not None and await self._small.fetch(address, begin, target, progress):
+                return
+            kept = target if target.resumes else None
+            await download(self._client, address, begin, target.commit, progress=progress, kept=kept)
 
     async def _open(self, path: str, start: int | None, end: int | None) -> Reader:
         small = None if self._small is None else await self._small.open(self._address(path), start, end)

@@ -8,6 +8,7 @@ from quackcore_async.clients.s3 import S3Keys, S3Settings, bucket_complaint
 from quackcore_async.clients.s3.settings import MIB
 from quackcore_async.config import BaseConfigProvider
 from quackcore_async.redaction import Secret
+from quackcore_async.transport.endpoints import ENDPOINT_PATTERN
 
 __all__ = ["S3Config", "S3ConfigProvider"]
 
@@ -18,7 +19,7 @@ class S3Config(BaseModel):
     bucket_name: str = Field(description="Bucket in which the files lie.")
     region: str | None = Field(default=None, description="Region of the bucket.")
     endpoint_url: str | None = Field(
-        default=None, pattern=r"^https?://", description="Address of a service other than AWS."
+        default=None, pattern=ENDPOINT_PATTERN, description="Address of a service other than AWS."
     )
     prefix: str | None = Field(default="", description="Folder of the bucket below which the files lie.")
     profile: str | None = Field(default=None, description="Profile of the AWS configuration files.")

@@ -11,7 +11,7 @@ import anyio
 import pytest
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from quackcore_async.config import BaseConfigProvider, using_config_file
+from quackcore_async.config import BaseConfigProvider, document, using_config_file
 from quackcore_async.errors import ErrorKind, InvalidConfigError, MissingConfigError
 from quackcore_async.protocols import ConfigProviderProtocol, contract_violations
 from quackcore_async.redaction import scrub
@@ -381,6 +381,23 @@ async def test_the_disk_is_read_in_a_worker_thread():
     await Watching().load_config()
     assert threads != [threading.main_thread()]
     assert len(threads) == 1
+
+
+async def test_a_file_that_changes_while_it_is_read_is_one_snapshot(monkeypatch):
+    path = write("# a comment\nintegrations:\n  s3: {bucket_name: archive, region: NO}\n")
+    reads = []
+
+    def read_and_replace(name, _read=document._read):
+        reads.append(name)
+        content = _read(name)
+        write("s3: {bucket_name: another-bucket, port: x}\n")
+        return content
+
+    monkeypatch.setattr(document, "_read", read_and_replace)
+    [complaint] = (await Modelled().load_config()).validation_errors
+    assert complaint.startswith("integrations.s3.region")
+    assert complaint.endswith(f"({path}:3)")
+    assert len(reads) == 1
 
 
 async def test_an_extraction_may_look_elsewhere():

@@ -159,6 +159,22 @@ def test_an_unreadable_file_is_an_error_with_the_reason(tmp_path):
         read_document(str(path))
 
 
+def test_a_file_that_may_not_be_read_is_an_error_that_names_it(tmp_path):
+    path = write(tmp_path, b"a: 1\n")
+    (tmp_path / "f.yaml").chmod(0)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)  # permission bits mean nothing to root
+    try:
+        with pytest.raises(InvalidConfigError, match=r"cannot be read: Permission denied") as caught:
+            read_document(path)
+    finally:
+        os.seteuid(user)
+    assert path in str(caught.value)
+
+
 YAML_LIKE = st.text(
     alphabet=st.sampled_from("abc01 :-[]{},&*!|>'\"%#?~<=\\U\n\t\r@`.é\x85\ud800\u2028"), max_size=60
 )

@@ -50,6 +50,7 @@ def test_the_emulator_has_a_connection_string_of_its_own():
     [
         ({"container_name": "Upper"}, "container_name"),
         ({"account_name": "a", "account_key": KEY, "sas_token": "sv=1"}, "account_key and sas_token exclude"),
+        ({"endpoint_url": "https://user:pw@blob.test/account"}, "endpoint_url"),
         ({"client_secret": "secret-1"}, "needs client_id and tenant_id"),
         ({"connection_string": "nonsense"}, "it has the form"),
         ({"connection_string": "EndpointSuffix=x"}, "neither AccountName nor BlobEndpoint"),

@@ -8,6 +8,7 @@ from quackcore_async.storage import GCSConfig
     [
         {"bucket_name": "UPPER"},
         {"bucket_name": "ok-bucket", "endpoint_url": "localhost:4443"},
+        {"bucket_name": "ok-bucket", "endpoint_url": "http://localhost@evil.test"},
         {"bucket_name": "ok-bucket", "part_size": 1},
         {"bucket_name": "ok-bucket", "token": "secret-token", "service_account_file": "key.json"},
     ],

@@ -1,5 +1,6 @@
 """`S3Storage` over the conformance suite on SeaweedFS, a real store, and on moto, which keeps odd keys as they are."""
 
+import errno
 import json
 import logging
 import os
@@ -151,6 +152,8 @@ def test_the_guides_fields_are_enough():
         {"bucket_name": "UPPER"},
         {"bucket_name": "ok-bucket", "access_key_id": "AKIDEXAMPLE1"},
         {"bucket_name": "ok-bucket", "endpoint_url": "localhost:9000"},
+        {"bucket_name": "ok-bucket", "endpoint_url": "http://localhost@evil.test"},
+        {"bucket_name": "ok-bucket", "endpoint_url": "https://user:pw@s3.test"},
         {"bucket_name": "ok-bucket", "part_size": 1},
     ],
 )
@@ -163,3 +166,57 @@ def test_the_secret_is_not_shown():
     config = S3Config(bucket_name="ok-bucket", access_key_id="AKIDEXAMPLE1", secret_access_key="secretexample1")
     assert "secretexample1" not in repr(config)
     assert "secretexample1" not in repr(config.settings())
+
+
+@pytest.mark.parametrize("engine", ["lean", "aioboto3"])
+@pytest.mark.parametrize("size", [1000, 20 * 1024**2], ids=["one request", "ranges"])
+async def test_a_disk_that_fills_up_ends_a_download_and_the_old_file_stays(
+    scripted_s3, folder, monkeypatch, engine, size
+):
+    scripted_s3.put("key", bytes(size))
+    (folder / "target").write_bytes(b"old")
+
+    def full(*_arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async with S3Storage(config=config_of(scripted_s3.endpoint, engine=engine)) as storage:
+        for name in ("write", "pwrite", "writev", "pwritev"):
+            monkeypatch.setattr(os, name, full)
+        result = await storage.download_file("key", folder / "target")
+        monkeypatch.undo()
+    assert (result.error_info.kind, result.error_info.code) == (ErrorKind.UNAVAILABLE, "disk_full")
+    assert not result.error_info.retryable
+    assert str(folder / "target") in result.error
+    gets = [request.headers.get("range") for request in scripted_s3.requests if request.operation == "GetObject"]
+    assert len(gets) == len({*gets})  # nothing is asked for twice
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"target": b"old"}
+
+
+@pytest.mark.parametrize("engine", ["lean", "aioboto3"])
+@pytest.mark.parametrize("failing", ["fsync", "replace"])
+async def test_a_download_that_cannot_be_made_durable_leaves_the_old_file(
+    scripted_s3, folder, monkeypatch, engine, failing
+):
+    scripted_s3.put("key", b"new")
+    (folder / "target").write_bytes(b"old")
+
+    def broken(*_arguments, **_options):
+        raise OSError(errno.EIO, "Input/output error")
+
+    async with S3Storage(config=config_of(scripted_s3.endpoint, engine=engine)) as storage:
+        monkeypatch.setattr(os, failing, broken)
+        result = await storage.download_file("key", folder / "target")
+        monkeypatch.undo()
+    assert (result.error_info.kind, result.error_info.code) == (ErrorKind.UNAVAILABLE, "io")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"target": b"old"}
+
+
+@pytest.mark.parametrize("engine", ["lean", "aioboto3"])
+@pytest.mark.parametrize("size", [1000, 20 * 1024**2], ids=["one request", "ranges"])
+async def test_a_download_that_comes_damaged_twice_leaves_the_old_file(scripted_s3, folder, engine, size):
+    scripted_s3.put("key", bytes(size), '"d41d8cd98f00b204e9800998ecf8427e"')
+    (folder / "target").write_bytes(b"old")
+    async with S3Storage(config=config_of(scripted_s3.endpoint, engine=engine)) as storage:
+        result = await storage.download_file("key", folder / "target")
+    assert (result.error_info.kind, result.error_info.code) == (ErrorKind.CORRUPTED, "integrity")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"target": b"old"}

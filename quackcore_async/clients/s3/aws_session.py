@@ -4,6 +4,7 @@ import base64
 import functools
 import hashlib
 import os
+import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -12,7 +13,9 @@ from typing import Any, Final
 from quackcore_async.clients.s3.connections import session_class
 from quackcore_async.clients.s3.destination import Destination
 from quackcore_async.clients.s3.settings import S3Keys, S3Settings
+from quackcore_async.errors import ConfigError
 from quackcore_async.redaction import Secret
+from quackcore_async.transport.endpoints import ENDPOINT_PATTERN
 
 __all__ = ["destination_of", "open_session", "prepare_client", "tune"]
 
@@ -50,9 +53,17 @@ def destination_of(settings: S3Settings, session: Any, *, is_ours: bool) -> Dest
         settings: Come before what the session says.
         session: An aioboto3 session.
         is_ours: Whether `open_session` made it; the AWS files count for those only.
+
+    Raises:
+        ConfigError: with code `endpoint`, if they go to what is no address of a service.
     """
     core = session._session  # noqa: SLF001 - where aioboto3 keeps botocore's
     endpoint = settings.endpoint_url or _configured_endpoint(core, with_files=is_ours)
+    if endpoint is not None and re.fullmatch(ENDPOINT_PATTERN, endpoint) is None:
+        raise ConfigError(
+            "the endpoint of S3 is no address of http or https without a user: check `endpoint_url`",
+            code="endpoint",
+        )
     return Destination(
         region=settings.region or session.region_name or _DEFAULT_REGION,
         endpoint_url=endpoint,

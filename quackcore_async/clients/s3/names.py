@@ -53,7 +53,8 @@ def check_key(key: str) -> str:
         raise InvalidNameError(f"the object key {shown!r} is no valid Unicode text: rename the file") from None
     if size > MAX_KEY_BYTES:
         raise InvalidNameError(
-            f"the object key {key[:_SHOWN]!r}... has {size} bytes: S3 takes {MAX_KEY_BYTES} at most, shorten it"
+            f"the object key {key[:_SHOWN]!r}... has {size} bytes: S3 takes {MAX_KEY_BYTES} at most, shorten it",
+            code="name_too_long",
         )
     return key
 

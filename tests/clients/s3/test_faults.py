@@ -4,14 +4,17 @@ import asyncio
 import contextlib
 import dataclasses
 import hashlib
+import threading
 from pathlib import Path
 
 import anyio
 import anyio.abc
 import pytest
 
-from quackcore_async.clients.s3 import S3Address, S3Client, download, upload_file, upload_stream
+from quackcore_async.clients.s3 import S3Address, S3Client, download, upload_bytes, upload_file, upload_stream
+from quackcore_async.concurrency import for_each
 from quackcore_async.errors import (
+    AccessDeniedError,
     AuthError,
     ConflictError,
     ErrorKind,
@@ -379,14 +382,20 @@ async def test_a_deletion_whose_answers_are_all_lost_may_have_happened(scripted_
 
 
 @pytest.mark.parametrize("lost_first", [True, False])
+@pytest.mark.parametrize("batch", [True, False])
 async def test_a_deletion_that_was_refused_after_an_answer_was_lost_may_have_happened(
-    scripted_s3, scripted, lost_first
+    scripted_s3, scripted, lost_first, batch
 ):
     refusals = [LOST] if lost_first else []
     scripted_s3.script = lambda request: refusals.pop() if refusals else error_answer(503, "SlowDown")
     scripted_s3.put("key", b"content")
+    deletion = (
+        scripted.delete_batch("scripted", ["key"])
+        if batch
+        else scripted.delete(scripted_s3.endpoint.address("key"))
+    )
     with pytest.raises(ResponseError) as caught:
-        await scripted.delete(scripted_s3.endpoint.address("key"))
+        await deletion
     assert caught.value.kind is ErrorKind.RATE_LIMITED
     assert caught.value.indeterminate is lost_first
     assert ("key" in scripted_s3.objects) is not lost_first
@@ -395,6 +404,9 @@ async def test_a_deletion_that_was_refused_after_an_answer_was_lost_may_have_hap
 DAMAGED = {
     "other bytes": Answer(
         206, {"ETag": f'"{hashlib.md5(b"content").hexdigest()}"', "Content-Range": "bytes 0-6/7"}, b"contemt"
+    ),
+    "too few bytes": Answer(
+        206, {"ETag": f'"{hashlib.md5(b"content").hexdigest()}"', "Content-Range": "bytes 0-6/7"}, b"cont"
     ),
     "too many bytes": Answer(
         206,
@@ -690,6 +702,24 @@ async def test_an_upload_given_up_while_the_peer_reads_nothing_keeps_no_connecti
         peer.cancel_scope.cancel()
 
 
+async def test_a_peer_that_reads_nothing_of_a_body_is_given_up_after_the_idle_time():
+    async def read_nothing(stream):
+        async with stream:
+            await anyio.sleep_forever()
+
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    url = f"http://127.0.0.1:{listener.extra(anyio.abc.SocketAttribute.local_port)}"
+    client = S3Client(S3Endpoint(url).settings(idle_timeout=0.3), retry=RetryPolicy(attempts=1))
+    async with listener, anyio.create_task_group() as peer, client:
+        peer.start_soon(listener.serve, read_nothing)
+        async with client.buffers.buffer(8 * MIB) as buffer:
+            buffer.size = 8 * MIB
+            with anyio.fail_after(20), pytest.raises(TimedOutError) as caught:
+                await client.put(S3Address("bucket", "key"), buffer)
+        peer.cancel_scope.cancel()
+    assert (caught.value.code, caught.value.indeterminate) == ("idle", True)
+
+
 async def test_entity_tags_with_and_without_quotes_are_the_same(scripted_s3, impatient, tmp_path, make_file):
     content = make_file(3 * MIB).read_bytes()
     tag = "a" * 32 + "-2"
@@ -722,7 +752,7 @@ async def test_entity_tags_with_and_without_quotes_are_the_same(scripted_s3, imp
 async def test_a_listing_that_repeats_itself_for_ever_is_found_out(scripted_s3, scripted):
     page = b"<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken></ListBucketResult>"
     scripted_s3.script = lambda request: Answer(200, {"Content-Type": "application/xml"}, page)
-    with pytest.raises(IntegrityError, match="again and again") as caught:
+    with anyio.fail_after(20), pytest.raises(IntegrityError, match="again and again") as caught:
         async for _ in scripted.pages("scripted"):
             pass
     assert caught.value.code == "protocol"
@@ -767,3 +797,96 @@ async def test_a_batch_delete_reports_each_key_that_failed_and_carries_content_m
     failures = await scripted.delete_batch("scripted", ["a", "b"])
     assert [(failure.key, failure.code) for failure in failures] == [("b", "AccessDenied")]
     assert "content-md5" in scripted_s3.requests[0].headers
+
+
+async def test_a_thousand_objects_go_up_though_the_service_refuses_what_is_more_than_it_can_do(
+    scripted_s3,
+):
+    """It can do eight at a time: the client finds that out, and sends little in vain."""
+    places = threading.BoundedSemaphore(8)
+
+    def script(_request):
+        if not places.acquire(blocking=False):
+            return error_answer(503, "SlowDown")
+        try:
+            scripted_s3.stopped.wait(0.005)  # what the work takes
+        finally:
+            places.release()
+        return None
+
+    async with S3Client(scripted_s3.endpoint.settings()) as client:
+        await for_each(
+            lambda number, _item: upload_bytes(client, b"content", scripted_s3.endpoint.address(str(number))),
+            range(100),
+            max_concurrency=64,
+        )
+        scripted_s3.script = script
+        scripted_s3.requests.clear()
+        await for_each(
+            lambda number, _item: upload_bytes(client, b"content", scripted_s3.endpoint.address(str(number))),
+            range(1000),
+            max_concurrency=64,
+        )
+    assert len(scripted_s3.objects) == 1000
+    assert len(scripted_s3.requests) <= 1200
+
+
+async def test_a_service_that_knows_no_checksums_in_trailers_gets_none(scripted_s3, scripted, make_file):
+    async def chunks():
+        yield b"x" * (9 * MIB)
+
+    await upload_file(scripted, SourceFile(make_file(10)), scripted_s3.endpoint.address("small"))
+    await upload_file(scripted, SourceFile(make_file(9 * MIB)), scripted_s3.endpoint.address("large"))
+    await upload_stream(scripted, chunks(), scripted_s3.endpoint.address("stream"))
+    assert {"PutObject", "UploadPart", "CompleteMultipartUpload"} <= set(scripted_s3.operations())
+    for request in scripted_s3.requests:
+        assert "aws-chunked" not in request.headers.get("content-encoding", "")
+        assert [name for name in request.headers if name.startswith(("x-amz-trailer", "x-amz-checksum"))] == []
+        assert not request.headers.get("x-amz-content-sha256", "").startswith("STREAMING-")
+
+
+async def test_what_a_service_does_not_offer_is_unsupported_at_the_first_attempt(scripted_s3, scripted, make_file):
+    scripted_s3.script = lambda request: error_answer(501, "NotImplemented", "A header implies what is not there")
+    with pytest.raises(QuackError, match="does not offer") as caught:
+        await upload_file(scripted, SourceFile(make_file(10)), scripted_s3.endpoint.address("key"))
+    assert (caught.value.kind, caught.value.attempts) == (ErrorKind.UNSUPPORTED, 1)
+
+
+async def test_who_may_not_ask_for_the_bucket_is_denied_and_told_of_the_policy(scripted_s3, scripted):
+    scripted_s3.script = lambda request: Answer(403) if request.method == "HEAD" else None
+    scripted_s3.put("key", b"content")
+    with pytest.raises(AccessDeniedError, match="s3:ListBucket") as caught:
+        await scripted.head_bucket("scripted")
+    assert (caught.value.kind, caught.value.attempts) == (ErrorKind.PERMISSION_DENIED, 1)
+    assert await read_all(scripted, scripted_s3.endpoint.address("key")) == b"content"
+
+
+@pytest.mark.parametrize("native", [False, True], ids=["scope", "task"])
+@pytest.mark.parametrize("completed", [False, True], ids=["before it", "behind it"])
+async def test_a_cancellation_while_an_upload_is_completed_leaves_the_object_or_nothing(
+    scripted_s3, scripted, make_file, no_new_tasks, native, completed
+):
+    loop, scope, tasks = asyncio.get_running_loop(), anyio.CancelScope(), []
+    path = make_file(9 * MIB)
+
+    def script(request):
+        if request.operation != "CompleteMultipartUpload":
+            return None
+        loop.call_soon_threadsafe((tasks[0] if native else scope).cancel)
+        return Answer(forget=True) if completed else Answer(cut=0, headers={"Content-Length": "5"}, stall=True)
+
+    async def upload():
+        with scope:
+            await upload_file(scripted, SourceFile(path), scripted_s3.endpoint.address("key"))
+
+    scripted_s3.script = script
+    no_new_tasks(begin=True)
+    tasks.append(asyncio.create_task(upload()))
+    with anyio.fail_after(20):
+        await asyncio.wait(tasks)
+    assert tasks[0].cancelled() if native else scope.cancelled_caught
+    assert scripted_s3.uploads == {}
+    assert [stored[0] for stored in scripted_s3.objects.values()] == [path.read_bytes()] * completed
+    assert scripted.buffers.lent == 0
+    await anyio.wait_all_tasks_blocked()
+    no_new_tasks()

@@ -75,13 +75,31 @@ async def test_no_credentials_anywhere_name_the_variables(seaweed, monkeypatch):
             await client.head_bucket(seaweed.bucket)
 
 
-@pytest.mark.parametrize("url", ["not a url", "http://"])
-async def test_an_endpoint_that_is_no_url_is_a_misconfiguration(url):
+@pytest.mark.parametrize(
+    "url",
+    [
+        "not a url",
+        "http://",
+        "ftp://s3.test",
+        "file:///etc/passwd",
+        "s3.test",
+        "http://localhost@evil.test",
+        "https://user:S3CR3T@s3.test",
+        "https://s3.test\\@evil.test",
+        "https://s3.test?x=1",
+        "https://s3.test/ x",
+    ],
+)
+@pytest.mark.parametrize("source", ["settings", "environment"])
+async def test_an_endpoint_that_is_no_url_is_a_misconfiguration(url, source, monkeypatch):
     keys = S3Keys("AKIDEXAMPLE1", Secret("secretexample1"))
+    if source == "environment":
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", url)
     with pytest.raises(QuackError) as caught:
-        async with S3Client(S3Settings(endpoint_url=url, keys=keys)):
+        async with S3Client(S3Settings(endpoint_url=url if source == "settings" else None, keys=keys)):
             pass
-    assert caught.value.kind is ErrorKind.MISCONFIGURED
+    assert (caught.value.kind, caught.value.code) == (ErrorKind.MISCONFIGURED, "endpoint")
+    assert "S3CR3T" not in str(caught.value)
 
 
 async def test_a_service_that_nobody_runs_is_unavailable_and_names_its_address(impatient):

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import socket
 import urllib.error
 import urllib.request
 
@@ -22,7 +23,7 @@ from quackcore_async.errors import (
     AuthError,
     ConflictError,
     ErrorKind,
-    InvalidNameError,
+    QuackError,
     RemoteNotFoundError,
     StorageError,
 )
@@ -257,21 +258,62 @@ async def test_wrong_keys_need_a_login_or_are_denied_and_are_not_repeated(seawee
     assert secret not in str(caught.value)
 
 
-@pytest.mark.parametrize("make_odd", [os.mkfifo, os.mkdir])
-async def test_an_odd_source_is_refused_before_any_request(seaweed, seaweed_client, tmp_path, make_odd):
+def listen(path):
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+
+
+@pytest.mark.parametrize(
+    ("make_odd", "kind"),
+    [
+        (os.mkfifo, ErrorKind.INVALID_INPUT),
+        (os.mkdir, ErrorKind.INVALID_INPUT),
+        (listen, ErrorKind.INVALID_INPUT),
+        (lambda path: path.symlink_to("/dev/zero"), ErrorKind.INVALID_INPUT),
+        (lambda path: path.symlink_to("nowhere"), ErrorKind.NOT_FOUND),
+        (lambda path: path.symlink_to(path), ErrorKind.INVALID_INPUT),
+    ],
+    ids=["pipe", "folder", "socket", "device", "dangling", "loop"],
+)
+async def test_an_odd_source_is_refused_before_any_request(seaweed, seaweed_client, tmp_path, make_odd, kind):
     make_odd(tmp_path / "odd")
-    with anyio.fail_after(5), pytest.raises(InvalidNameError):
+    with anyio.fail_after(5), pytest.raises(QuackError) as caught:
         await upload_file(seaweed_client, SourceFile(tmp_path / "odd"), seaweed.address("key"))
+    assert caught.value.kind is kind
 
 
-async def test_a_source_that_changes_while_it_goes_up_leaves_no_object(seaweed, seaweed_client, make_file):
+def grow(path):
+    with path.open("ab") as file:
+        file.write(b"more")
+
+
+def shrink(path):
+    os.truncate(path, path.stat().st_size - 1)
+
+
+def touch(path):
+    os.utime(path, ns=(1, 1))
+
+
+def vanish(path):
+    path.unlink(missing_ok=True)
+
+
+def replace(path):
+    other = path.with_name("other")
+    other.write_bytes(path.read_bytes())
+    os.utime(other, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
+    other.replace(path)
+
+
+@pytest.mark.parametrize("change", [grow, shrink, touch, vanish, replace])
+async def test_a_source_that_changes_while_it_goes_up_leaves_no_object(seaweed, seaweed_client, make_file, change):
     path = make_file(3 * PART)
 
-    def touch(_done):
-        os.utime(path, ns=(1, 1))
-
     with pytest.raises(ConflictError) as caught:
-        await upload_file(seaweed_client, SourceFile(path), seaweed.address("key"), progress=touch)
+        await upload_file(
+            seaweed_client, SourceFile(path), seaweed.address("key"), progress=lambda _done: change(path)
+        )
     assert caught.value.code == "source_changed"
     with pytest.raises(RemoteNotFoundError):
         await seaweed_client.head(seaweed.address("key"))
