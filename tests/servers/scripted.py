@@ -156,8 +156,7 @@ class ScriptedS3:
             self._connections.discard(connection)
 
     def _answer(self, connection: socket.socket, request: Request) -> bool:
-        with self._lock:
-            self.requests.append(request)
+        self._remember(request)
         answer = self.script(request)
         if answer is None or answer.forget:
             with self._lock:
@@ -166,6 +165,10 @@ class ScriptedS3:
                 return False
             answer = done
         return self._send(connection, request, answer)
+
+    def _remember(self, request: Request) -> None:
+        with self._lock:
+            self.requests.append(request)
 
     def _send(self, connection: socket.socket, request: Request, answer: Answer) -> bool:
         headers = {
