@@ -26,6 +26,7 @@ def pytest_addoption(parser):
     )
     group.addoption("--fault-seed", type=int, help="seed of the first run; drawn when the run is a long one")
     group.addoption("--fault-objects", type=int, help=f"objects of a run; {SHORT_OBJECTS}, or 10000 in a long run")
+    group.addoption("--fault-kills", type=int, help="kills of each bulk verb; 200 with --fault-full")
     group.addoption("--fault-rate", type=float, default=0.05, help="share of the requests that get a fault")
 
 
