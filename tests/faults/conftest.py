@@ -3,8 +3,9 @@
 import os
 import secrets
 import shutil
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,13 +62,18 @@ def fault_options(request) -> FaultOptions:
 
 
 @pytest.fixture
-def say(request):
-    """Report how a long run goes, past the capturing of output."""
-    reporter = request.config.pluginmanager.getplugin("terminalreporter")
+def say(request: pytest.FixtureRequest, fault_options: FaultOptions) -> Callable[[str], None]:
+    """Report how it goes: past the capturing of output in a long run, else as any output of a test."""
+    plugins = request.config.pluginmanager
+    reporter = plugins.getplugin("terminalreporter")  # in a worker of xdist there is none
+    capturing = plugins.getplugin("capturemanager")
 
     def say(line: str) -> None:
-        if reporter is not None:  # in a worker of xdist there is none
-            reporter.write_line(line)
+        if fault_options.is_long and reporter is not None and capturing is not None:
+            with capturing.global_and_fixture_disabled():
+                reporter.write_line(line)
+        else:
+            sys.stdout.write(f"{line}\n")
 
     return say
 
@@ -93,8 +99,19 @@ def fault_full(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--fault-full", default=False))
 
 
+LONGEST_FIRST = ("test_s3", "test_bulk_crashes", "test_local", "test_memory", "test_cancellations_of_hung_servers")
+
+
+def place_of(item: pytest.Item) -> int:
+    name = item.path.stem
+    return LONGEST_FIRST.index(name) if name in LONGEST_FIRST else len(LONGEST_FIRST)
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Let long runs take their time."""
+    """Let long runs take their time, and begin with what takes longest, so that no process is alone with it in the end."""
+    if config.getoption("--fault-full", default=False):
+        items.sort(key=place_of)
     seconds = config.getoption("--fault-seconds", default=None) or float(LONG_SECONDS)
     if seconds or config.getoption("--fault-full", default=False):
         for item in items:
