@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 from unittest.mock import patch
 
-from quackcore_async import GCSStorage, LocalStorage, MemoryStorage, S3Storage
+from quackcore_async import AzureStorage, GCSStorage, LocalStorage, MemoryStorage, S3Storage
 from quackcore_async.clients.s3 import S3Settings
 from quackcore_async.storage import BaseStorageIntegration
 from quackcore_async.storage.names import is_partial
 from quackcore_async.storage.s3_config import S3Config
 from tests.faults.cancelling.attempts import Case, succeeded
 from tests.faults.cancelling.stage import Cases, Stage
+from tests.servers.azurite import ACCOUNT, KEY
 from tests.servers.endpoint import S3Endpoint
 from tests.servers.gcs import TOKEN
 from tests.servers.lasting_s3 import Looker
@@ -332,3 +333,33 @@ class GCSStorages(Storages):
     def _make(self) -> BaseStorageIntegration:
         config = {"bucket_name": self._bucket, "endpoint_url": self.server.url, "token": TOKEN}
         return GCSStorage(config=config)
+
+
+class AzureStorages(Storages):
+    """What no other storage shares."""
+
+    owners = (AzureStorage,)
+    backends = ("asyncio",)
+    fixture = "azurite"
+    closes_sockets = False  # obstore closes its own when it likes
+
+    @classmethod
+    def names(cls) -> list[str]:
+        return ["delete_files"]
+
+    def _make(self) -> BaseStorageIntegration:
+        config = {
+            "container_name": self.server.container,
+            "endpoint_url": self.server.url,
+            "account_name": ACCOUNT,
+            "account_key": KEY,
+        }
+        return AzureStorage(config=config)
+
+    def delete_files(self) -> Cases:
+        async def delete() -> object:
+            for name in "ab":
+                (await self.storage.write_bytes(name, b"")).unwrap()
+            return await self.storage.delete_files(["a", "b"])
+
+        return self._case(delete)
