@@ -82,8 +82,9 @@ def faults(session: nox.Session) -> None:
     """Kill and cancel at every point, and transfer with faults: `nox -s faults -- --fault-seed=7`."""
     install(session, *group("test"))
     see_tree_last(session)
-    options = ("--fault-full", "--fault-objects=10000", *session.posargs)
-    session.run("pytest", "--override-ini=pythonpath=", *IN_PARALLEL, "tests/faults", *options)
+    options = ("--fault-full", "--fault-objects=10000", "--durations=40", *session.posargs)
+    one_by_one = (*IN_PARALLEL, "--maxschedchunk=1")  # to whoever is free: some take minutes
+    session.run("pytest", "--override-ini=pythonpath=", *one_by_one, "tests/faults", *options)
 
 
 @nox.session

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, NamedTuple, Protocol
 
 import anyio
 import anyio.lowlevel
+from anyio.abc import TaskGroup
 
 from quackcore_async.concurrency import comes_from_outside, own_error
 from quackcore_async.errors import QuackError
@@ -20,6 +21,9 @@ __all__ = ["DEFAULT_CONCURRENCY", "Burst", "Done", "Job", "JobSource", "OnError"
 
 DEFAULT_CONCURRENCY: Final = 32
 """Items under way at a time. What a storage does at once for them, requests and parts, it limits itself."""
+
+_AT_FIRST: Final = DEFAULT_CONCURRENCY
+"""Workers that start at once. Further ones start where there is work: a few deletions need no thousand tasks."""
 
 _TURN: Final = 0.01  # seconds after which the other tasks of the loop get their turn, come what may
 
@@ -149,6 +153,7 @@ class Runner:
         self._service = service
         self._running: set[anyio.CancelScope] = set()
         self._turn_ends = 0.0
+        self._vacant = 0
 
     async def run(self, source: JobSource, burst: Burst) -> None:
         """Perform the jobs of a source until it ends or the burst is over; all are finished on return."""
@@ -157,12 +162,18 @@ class Runner:
                 self.reporter.open()
                 beside.start_soon(self.reporter.deliver_until_closed)
             async with anyio.create_task_group() as workers:
-                for _ in range(self.concurrency):
-                    workers.start_soon(self._work, source, burst)
+                self._vacant = self.concurrency
+                self._start(_AT_FIRST, workers, source, burst)
             self.reporter.close()
 
-    async def _work(self, source: JobSource, burst: Burst) -> None:
+    def _start(self, count: int, workers: TaskGroup, source: JobSource, burst: Burst) -> None:
+        for _ in range(min(count, self._vacant)):
+            self._vacant -= 1
+            workers.start_soon(self._work, workers, source, burst)
+
+    async def _work(self, workers: TaskGroup, source: JobSource, burst: Burst) -> None:
         while (self._drain or not self.stopped) and (job := await source.next_job(burst)) is not None:
+            self._start(2, workers, source, burst)
             outcome: TransferOutcome | None = None
             meter = self.reporter.meter(job.target or job.source, job.size)
             try:

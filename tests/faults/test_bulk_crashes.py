@@ -12,15 +12,16 @@ from typing import Any
 import pytest
 
 from quackcore_async.storage.names import is_partial
+from tests.faults.cancelling.storages import PART, s3_config_of
+from tests.faults.conftest import FaultOptions
 from tests.faults.crashing.harness import Crasher, crasher_running
 from tests.servers.endpoint import S3Endpoint
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 
-LARGE = 12 * 1024**2 + 1
-FEW = {"files": 100, "points": 2}
-FULL = {"files": 400, "points": 200}
-SEED = 20261126
+FILES = 40
+LARGE = 2 * PART + 1
+FEW, MANY = 2, 200  # kills of each verb
 
 
 @pytest.fixture(scope="module")
@@ -29,17 +30,18 @@ def crasher() -> Iterator[Crasher]:
         yield crasher
 
 
-@pytest.fixture(scope="module")
-def amount(request: pytest.FixtureRequest) -> dict[str, int]:
-    return FULL if request.config.getoption("--fault-full", default=False) else FEW
+@pytest.fixture
+def kills(request: pytest.FixtureRequest, fault_full: bool) -> int:
+    given: int | None = request.config.getoption("--fault-kills", default=None)
+    return given or (MANY if fault_full else FEW)
 
 
 @pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory, amount: dict[str, int]) -> Path:
-    """Some hundred small files, empty ones among them, and one that goes in parts."""
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some small files, empty ones among them, and one that goes in parts."""
     folder = tmp_path_factory.mktemp("tree")
     choose = random.Random(1)
-    for number in range(amount["files"]):
+    for number in range(FILES):
         path = folder / f"{number % 7}" / f"{number:03}.bin"
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(choose.randbytes(number % 3 * choose.randrange(3000)))
@@ -75,19 +77,18 @@ def check_part_of(found: Mapping[str, str], wanted: Mapping[str, str], how: str)
 
 @pytest.mark.parametrize("verb", ["upload_many", "sync up", "download_many", "sync down"])
 def test_a_bulk_transfer_killed_anywhere_is_completed_by_a_second_run(
-    crasher: Crasher, seaweed: S3Endpoint, tree: Path, tmp_path: Path, amount: dict[str, int], verb: str
+    crasher: Crasher,
+    seaweed: S3Endpoint,
+    tree: Path,
+    tmp_path: Path,
+    fault_options: FaultOptions,
+    kills: int,
+    verb: str,
 ):
     client = seaweed.raw_client()
     wanted = hashes_of(tree)
     up = verb in ("upload_many", "sync up")
-    config = {
-        "bucket_name": seaweed.bucket,
-        "endpoint_url": seaweed.url,
-        "region": "us-east-1",
-        "access_key_id": seaweed.access_key_id,
-        "secret_access_key": seaweed.secret_access_key,
-        "part_size": 5 * 1024**2,
-    }
+    config = s3_config_of(seaweed)
 
     def arguments(run: object) -> dict[str, Any]:
         folder = tree if up else tmp_path / f"run-{run}"
@@ -100,14 +101,19 @@ def test_a_bulk_transfer_killed_anywhere_is_completed_by_a_second_run(
     crasher.run("move_many", arguments("warm"), warm=True)
     whole = crasher.whole("move_many", arguments("whole"))
     assert whole["outcome"] == {"moved": len(wanted), "failed": 0, "skipped": 0}
-    choose = random.Random(SEED)
-    points = [choose.randrange(1, len(whole["log"]) + 1) for _ in range(amount["points"])]
-    sys.stdout.write(f"{verb}: seed {SEED}, points {points} of {len(whole['log'])}\n")
+    seed = fault_options.seed
+    choose = random.Random(f"{seed} {verb}")
+    everywhere = range(1, len(whole["log"]) + 1)
+    points = [
+        point for _ in range(-(-kills // len(everywhere))) for point in choose.sample(everywhere, len(everywhere))
+    ]
+    del points[kills:]
+    sys.stdout.write(f"{verb}: seed {seed}, points {points} of {len(whole['log'])}\n")
     for run, point in enumerate(points):
         given = arguments(run)
         folder, prefix = Path(given["folder"]), given["prefix"]
         answer = crasher.run("move_many", given, point=point)
-        how = f"killed at point {point}"
+        how = f"seed {seed}, killed at point {point}"
         assert answer["status"] in (-signal.SIGKILL, 0), how
         done = hashes_in(client, seaweed.bucket, prefix) if up else hashes_of(folder)
         check_part_of(done, wanted, how)

@@ -10,7 +10,7 @@ import pytest
 
 from quackcore_async import MemoryStorage, S3Storage, sync, upload_many
 from quackcore_async.clients.s3 import S3Client
-from tests.faults.cancelling.storages import S3Storages
+from tests.faults.cancelling.storages import s3_config_of
 from tests.servers.endpoint import S3Endpoint
 
 MIB = 1024**2
@@ -95,7 +95,7 @@ async def test_a_listing_that_cancels_itself_ends_a_sync_and_deletes_nothing(tre
 
 @pytest.fixture
 async def s3(seaweed: S3Endpoint):
-    async with S3Storage(config=S3Storages._config_of(seaweed)) as storage:
+    async with S3Storage(config=s3_config_of(seaweed)) as storage:
         yield storage
 
 

@@ -11,6 +11,7 @@ from quackcore_async.errors import QuackError
 from quackcore_async.testing import ActualState, History, digest_of, state_of_folder
 
 MEANT_TO_FAIL = "break off"
+BROKEN = "broken"  # in the names of what that is
 SMALL = 16 * 1024  # bytes, at most
 REMOTE, DOWN, MIRROR = "remote", "down", "mirror"
 FOLDERS = 7
@@ -44,7 +45,7 @@ class Workload:
         """Do everything once."""
         await self._upload(self._names)
         await self._download(self._names)
-        await for_each(self._break_off, [f"broken{number}" for number in range(3)], max_concurrency=3)
+        await for_each(self._break_off, [f"{BROKEN}{number}" for number in range(3)], max_concurrency=3)
         await self._upload(self._share(0.2), grown=1)
         moved = self._share(0.05)
         await for_each(self._move, moved, max_concurrency=16)

@@ -12,6 +12,7 @@ from tests.servers.authorization import AuthorizationServer
 from tests.servers.azurite import AzureEndpoint, azurite_running
 from tests.servers.endpoint import S3Endpoint
 from tests.servers.gcs import GCSServer
+from tests.servers.lasting_s3 import Looker, lasting_s3_running
 from tests.servers.moto import moto_server_running
 from tests.servers.scripted import ScriptedS3
 from tests.servers.seaweed import seaweed_server
@@ -69,6 +70,21 @@ def scripted_s3(clean_environ: None) -> Iterator[ScriptedS3]:
     """A server that answers what the test tells it to."""
     with ScriptedS3() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def lasting_s3_process() -> Iterator[S3Endpoint]:
+    with lasting_s3_running() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def lasting_s3(lasting_s3_process: S3Endpoint, clean_environ: None) -> S3Endpoint:
+    """A small S3 server in a process of its own, empty."""
+    looker = Looker(lasting_s3_process)
+    looker.clear()
+    looker.close()
+    return lasting_s3_process
 
 
 @pytest.fixture

@@ -156,8 +156,7 @@ class ScriptedS3:
             self._connections.discard(connection)
 
     def _answer(self, connection: socket.socket, request: Request) -> bool:
-        with self._lock:
-            self.requests.append(request)
+        self._remember(request)
         answer = self.script(request)
         if answer is None or answer.forget:
             with self._lock:
@@ -166,6 +165,10 @@ class ScriptedS3:
                 return False
             answer = done
         return self._send(connection, request, answer)
+
+    def _remember(self, request: Request) -> None:
+        with self._lock:
+            self.requests.append(request)
 
     def _send(self, connection: socket.socket, request: Request, answer: Answer) -> bool:
         headers = {
@@ -320,7 +323,10 @@ def _requests(reader) -> Iterator[Request]:
         while (header := reader.readline()) not in (b"\r\n", b""):
             name, _, value = header.decode().partition(":")
             headers[name.strip().lower()] = value.strip()
-        body = reader.read(int(headers.get("content-length", "0")))
+        size = int(headers.get("content-length", "0"))
+        body = reader.read(size)
+        if len(body) < size:
+            return  # the sender died: a service does nothing with a part of a request
         parts = urlsplit(target)
         query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
         yield Request(method, parts.path, query, headers, body)

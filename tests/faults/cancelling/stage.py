@@ -2,6 +2,7 @@
 
 import contextlib
 import inspect
+import math
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,12 +19,14 @@ class Stage:
         owners: Classes whose coroutines they are; none for functions.
         backends: Where they run.
         fixture: The test's fixture that is the server; None is none.
+        most: Points that are tried of each case.
         closes_sockets: Whether the sockets of this process tell that all connections are closed.
     """
 
     owners: ClassVar[tuple[type, ...]] = ()
     backends: ClassVar[tuple[str, ...]] = ("asyncio", "trio")
     fixture: ClassVar[str | None] = None
+    most: ClassVar[float] = math.inf
     closes_sockets: ClassVar[bool] = True
 
     def __init__(self, place: Path, server: Any) -> None:

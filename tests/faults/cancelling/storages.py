@@ -1,17 +1,24 @@
-"""The coroutines of storages: on this machine, in memory, and on a real S3 service."""
+"""The coroutines of storages: on this machine, in memory, and over services."""
 
 import contextlib
+import dataclasses
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
+from unittest.mock import patch
 
-from quackcore_async import GCSStorage, LocalStorage, MemoryStorage, S3Storage
+from quackcore_async import AzureStorage, GCSStorage, LocalStorage, MemoryStorage, S3Storage
+from quackcore_async.clients.s3 import S3Settings
 from quackcore_async.storage import BaseStorageIntegration
 from quackcore_async.storage.names import is_partial
+from quackcore_async.storage.s3_config import S3Config
 from tests.faults.cancelling.attempts import Case, succeeded
 from tests.faults.cancelling.stage import Cases, Stage
+from tests.servers.azurite import ACCOUNT, KEY
+from tests.servers.endpoint import S3Endpoint
 from tests.servers.gcs import TOKEN
+from tests.servers.lasting_s3 import Looker
 
 KIB = 1024
 SMALL = os.urandom(20 * KIB)
@@ -219,40 +226,58 @@ class MemoryStorages(Storages):
         return MemoryStorage(name="m")
 
 
+PART = 128 * KIB
+
+
+@contextlib.contextmanager
+def small_parts() -> Iterator[None]:
+    """Let parts be smaller than S3 has them: they are sent and taken by the same steps."""
+    settings = S3Config.settings
+
+    def smaller(config: S3Config) -> S3Settings:
+        return dataclasses.replace(settings(config), part_size=PART, multipart_threshold=PART)
+
+    with patch.object(S3Config, "settings", smaller):
+        yield
+
+
+def s3_config_of(server: S3Endpoint) -> dict[str, Any]:
+    return {
+        "bucket_name": server.bucket,
+        "endpoint_url": server.url,
+        "region": "us-east-1",
+        "access_key_id": server.access_key_id,
+        "secret_access_key": server.secret_access_key,
+        "part_size": 5 * KIB * KIB,
+        "multipart_threshold": 5 * KIB * KIB,
+    }
+
+
 class S3Storages(Storages):
+    """Every point, on a server that is quick."""
+
     owners = (S3Storage,)
     backends = ("asyncio",)
-    fixture = "seaweed"
-    large_size = 10 * KIB * KIB + 1
+    fixture = "lasting_s3"
+    large_size = 2 * PART + 1
 
     def _make(self) -> BaseStorageIntegration:
-        return S3Storage(config=self._config_of(self.server))
-
-    @staticmethod
-    def _config_of(server: Any) -> dict[str, Any]:
-        return {
-            "bucket_name": server.bucket,
-            "endpoint_url": server.url,
-            "region": "us-east-1",
-            "access_key_id": server.access_key_id,
-            "secret_access_key": server.secret_access_key,
-            "part_size": 5 * KIB * KIB,
-            "multipart_threshold": 5 * KIB * KIB,
-        }
+        return S3Storage(config=s3_config_of(self.server))
 
     @contextlib.asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
-        self._raw = self.server.raw_client()
+        looker = Looker(self.server)
+        self._uploads = looker.uploads
         try:
-            async with super().opened():
-                yield
+            with small_parts():
+                async with super().opened():
+                    yield
         finally:
-            self._raw.close()
+            looker.close()
 
     def _left(self) -> list[str]:
         """Return uploads that nobody aborted, too."""
-        uploads = self._raw.list_multipart_uploads(Bucket=self.server.bucket).get("Uploads", [])
-        return super()._left() + [upload["Key"] for upload in uploads]
+        return super()._left() + self._uploads()
 
     def delete_files(self) -> Cases:
         async def delete() -> object:
@@ -261,6 +286,38 @@ class S3Storages(Storages):
             return await self.storage.delete_files(["a", "b"])
 
         return self._case(delete)
+
+
+@contextlib.contextmanager
+def uploads_of(server: S3Endpoint) -> Iterator[Callable[[], list[str]]]:
+    """Have a function that returns the keys of the uploads that are open on a real service."""
+    client = server.raw_client()
+
+    def uploads() -> list[str]:
+        return [found["Key"] for found in client.list_multipart_uploads(Bucket=server.bucket).get("Uploads", [])]
+
+    try:
+        yield uploads
+    finally:
+        client.close()
+
+
+class SeaweedStorages(S3Storages):
+    """Some points of what takes several requests, on a real service, with parts as large as real ones."""
+
+    fixture = "seaweed"
+    large_size = 10 * KIB * KIB + 1
+    most = 4
+
+    @classmethod
+    def names(cls) -> list[str]:
+        return ["copy_file", "delete_files", "download_file", "upload_file", "write_stream"]
+
+    @contextlib.asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        with uploads_of(self.server) as self._uploads:
+            async with Storages.opened(self):
+                yield
 
 
 class GCSStorages(Storages):
@@ -276,3 +333,33 @@ class GCSStorages(Storages):
     def _make(self) -> BaseStorageIntegration:
         config = {"bucket_name": self._bucket, "endpoint_url": self.server.url, "token": TOKEN}
         return GCSStorage(config=config)
+
+
+class AzureStorages(Storages):
+    """What no other storage shares."""
+
+    owners = (AzureStorage,)
+    backends = ("asyncio",)
+    fixture = "azurite"
+    closes_sockets = False  # obstore closes its own when it likes
+
+    @classmethod
+    def names(cls) -> list[str]:
+        return ["delete_files"]
+
+    def _make(self) -> BaseStorageIntegration:
+        config = {
+            "container_name": self.server.container,
+            "endpoint_url": self.server.url,
+            "account_name": ACCOUNT,
+            "account_key": KEY,
+        }
+        return AzureStorage(config=config)
+
+    def delete_files(self) -> Cases:
+        async def delete() -> object:
+            for name in "ab":
+                (await self.storage.write_bytes(name, b"")).unwrap()
+            return await self.storage.delete_files(["a", "b"])
+
+        return self._case(delete)

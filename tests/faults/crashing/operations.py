@@ -10,6 +10,7 @@ from quackcore_async.auth.stores import FileStore
 from quackcore_async.errors import QuackError
 from quackcore_async.storage import LocalStorage, S3Storage
 from quackcore_async.transfer import download_many, sync, upload_many
+from tests.faults.cancelling.storages import small_parts
 from tests.faults.crashing.counting import Counter
 
 Arguments = Mapping[str, Any]
@@ -113,25 +114,30 @@ async def use_s3(counter: Counter, arguments: Arguments) -> str:
 
 
 async def move_many(counter: Counter, arguments: Arguments) -> dict[str, int]:
-    """Move a whole tree, counting the turns of the event loop too."""
+    """Move a whole tree in small parts, counting the turns of the event loop too."""
     here = Path(arguments["folder"])
     prefix = arguments["prefix"]
-    async with S3Storage(config=arguments["config"]) as storage:
-        files = [file async for file in storage.iter_files(prefix)] if arguments["verb"] == "download_many" else []
-        counter.install()
-        counter.count_turns()
-        match arguments["verb"]:
-            case "upload_many":
-                paths = [path for path in here.rglob("*") if path.is_file()]
-                items = [(str(path), f"{prefix}/{path.relative_to(here).as_posix()}") for path in paths]
-                result = await upload_many(storage, items, overwrite="if_changed")
-            case "download_many":
-                pairs = [(file["path"], file["path"].removeprefix(f"{prefix}/")) for file in files]
-                result = await download_many(storage, pairs, target=here, overwrite="if_changed")
-            case "sync up":
-                result = await sync(here, (storage, prefix))
-            case _:
-                result = await sync((storage, prefix), here)
+    with small_parts():
+        async with S3Storage(config=arguments["config"]) as storage:
+            return await _move_many(storage, here, prefix, arguments["verb"], counter)
+
+
+async def _move_many(storage: S3Storage, here: Path, prefix: str, verb: str, counter: Counter) -> dict[str, int]:
+    files = [file async for file in storage.iter_files(prefix)] if verb == "download_many" else []
+    counter.install()
+    counter.count_turns()
+    match verb:
+        case "upload_many":
+            paths = [path for path in here.rglob("*") if path.is_file()]
+            items = [(str(path), f"{prefix}/{path.relative_to(here).as_posix()}") for path in paths]
+            result = await upload_many(storage, items, overwrite="if_changed")
+        case "download_many":
+            pairs = [(file["path"], file["path"].removeprefix(f"{prefix}/")) for file in files]
+            result = await download_many(storage, pairs, target=here, overwrite="if_changed")
+        case "sync up":
+            result = await sync(here, (storage, prefix))
+        case _:
+            result = await sync((storage, prefix), here)
     report = result.content
     assert report is not None
     return {"moved": report.succeeded, "failed": report.failed, "skipped": report.skipped}
