@@ -77,7 +77,11 @@ async def test_nothing_is_lost_on_a_disk_that_fails(tmp_path, fault_options, mon
     root.mkdir()
     seed = fault_options.seed
     workload = Workload(
-        LocalStorage(root=root), tmp_path, seed=seed, objects=fault_options.objects, large=(3_000_000,)
+        LocalStorage(root=root),
+        tmp_path,
+        seed=seed,
+        objects=max(250, fault_options.objects // 4),
+        large=(3_000_000,),
     )
     disk = FailingDisk(tmp_path, seed=seed, rate=fault_options.rate)
     disk.install(monkeypatch)

@@ -76,7 +76,8 @@ def anyio_backend(request):
 async def test_nothing_is_lost_over_a_storage_that_fails(tmp_path, fault_options, say):
     seed = fault_options.seed
     storage = FailingStorage(seed=seed, rate=fault_options.rate)
-    workload = Workload(storage, tmp_path, seed=seed, objects=fault_options.objects, large=(3_000_000,))
+    objects = max(250, fault_options.objects // 4)
+    workload = Workload(storage, tmp_path, seed=seed, objects=objects, large=(3_000_000,))
     await workload.run()
     actual = await workload.local_states()
     actual[REMOTE] = ActualState(

@@ -39,7 +39,7 @@ async def test_nothing_is_lost_over_s3(seaweed_process, tmp_path, fault_options,
 
 @pytest.mark.timeout(300)
 async def test_nothing_is_lost_over_aioboto3(seaweed_process, tmp_path, fault_options, say):
-    objects = max(50, fault_options.objects // 10)
+    objects = max(50, fault_options.objects // 20)
     run = await run_once(
         seaweed_process, tmp_path, seed=fault_options.seed, objects=objects, rate=0.1, engine="aioboto3"
     )
