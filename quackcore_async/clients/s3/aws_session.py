@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from quackcore_async.clients.s3.connections import session_class
 from quackcore_async.clients.s3.destination import Destination
+from quackcore_async.clients.s3.loading import lasting
 from quackcore_async.clients.s3.settings import S3Keys, S3Settings
 from quackcore_async.errors import ConfigError
 from quackcore_async.redaction import Secret
@@ -22,8 +23,8 @@ __all__ = ["destination_of", "open_session", "prepare_client", "tune"]
 _DEFAULT_REGION: Final = "us-east-1"  # what S3-compatible services expect when nobody chose one
 _STREAM_CONNECTIONS: Final = 64  # beyond `max_concurrency`, for the streams that callers hold open
 _MODELS: Final = ("service-2", "endpoint-rule-set-1", "paginators-1", "waiters-2")
-_REROUTING: Final = ("use_accelerate_endpoint", "use_dualstack_endpoint", "us_east_1_regional_endpoint")
 _CONDITION: Final = "IfNoneMatch"  # of a copy: there is something, and it is kept
+_REROUTING: Final = ("use_accelerate_endpoint", "use_dualstack_endpoint", "us_east_1_regional_endpoint")
 """Options of the AWS files' `s3` section that send requests elsewhere.
 
 https://docs.aws.amazon.com/boto3/latest/guide/configuration.html
@@ -32,9 +33,7 @@ https://docs.aws.amazon.com/boto3/latest/guide/configuration.html
 
 def open_session(settings: S3Settings, keys: S3Keys | None) -> Any:  # noqa: ANN401 - aioboto3 is untyped
     """Return an aioboto3 session; imports aioboto3 and reads the AWS files: call it in a thread."""
-    import aioboto3
-    import aiobotocore.session
-
+    aioboto3, aiobotocore = _libraries()
     core = aiobotocore.session.AioSession()
     session = aioboto3.Session(
         botocore_session=core,
@@ -126,6 +125,16 @@ def _is_rerouted(core: Any) -> bool:  # noqa: ANN401 - botocore is untyped
 
 
 @functools.cache
+def _libraries() -> tuple[Any, Any]:
+    """Import what the rest stands on, half of all objects of the process."""
+    with lasting():
+        import aioboto3
+        import aiobotocore.session
+
+        return aioboto3, aiobotocore
+
+
+@functools.cache
 def _loader(data_path: str | None) -> Any:  # noqa: ANN401 - botocore is untyped
     """Return the one loader of a process: what it has read it keeps."""
     from botocore.loaders import create_loader
@@ -136,8 +145,9 @@ def _loader(data_path: str | None) -> Any:  # noqa: ANN401 - botocore is untyped
 def _load_models(session: Any) -> None:  # noqa: ANN401 - aioboto3 is untyped
     """Read the description of S3, which takes longer than all the rest; a session of ours keeps it for all."""
     loader = session._session.get_component("data_loader")  # noqa: SLF001 - where aioboto3 keeps botocore's
-    for model in _MODELS:
-        loader.load_service_model("s3", model)
+    with lasting():
+        for model in _MODELS:
+            loader.load_service_model("s3", model)
 
 
 def _configured_endpoint(core: Any, *, with_files: bool) -> str | None:  # noqa: ANN401 - botocore is untyped
