@@ -1,7 +1,7 @@
 """Downloading an object to an open file: parallel ranges of one version, written in place, checked."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal
@@ -15,7 +15,6 @@ from quackcore_async.clients.s3.names import S3Address, check_key
 from quackcore_async.clients.s3.objects import ObjectInfo, object_info
 from quackcore_async.clients.s3.parts import Part, missing_parts, parts_of
 from quackcore_async.clients.s3.running import RunningChecksum, running_checksum
-from quackcore_async.clients.s3.settings import MIB
 from quackcore_async.clients.s3.stream import ObjectStream
 from quackcore_async.concurrency import first_error, for_each, run_briefly, run_in_thread
 from quackcore_async.errors import ConflictError, IntegrityError, QuackError
@@ -23,10 +22,7 @@ from quackcore_async.protocols import ProgressCallback
 
 __all__ = ["Downloaded", "download"]
 
-_FLUSH: Final = 2 * MIB  # bytes that are gathered before a thread writes them
-_BRIEF: Final = MIB // 4  # bytes whose writing is so short that it shares the way to a thread with others
 _BEGUN_AGAIN: Final = frozenset({"changed", "integrity"})
-_MAX_CHUNKS: Final = 512  # under IOV_MAX, 1024 on Linux: most buffers of one vectored write
 
 Verified = Literal["full", "length"]
 
@@ -240,42 +236,25 @@ class _Download:
             os.ftruncate(self._fd, info.size)
 
     async def _write(self, stream: ObjectStream, last: Callable[[], object] | None = None) -> None:
-        """Write a stream to its place in the file, about a MiB at a time, and do `last` in the last thread."""
-        offset = stream.start
-        chunks: list[bytes] = []
-        pending = 0
-        more = True
-        while more:
-            chunk = await stream.read()
-            more = bool(chunk)
-            if chunk:
-                chunks.append(chunk)
-                pending += len(chunk)
-            if pending >= _FLUSH or len(chunks) >= _MAX_CHUNKS or not more:
-                flush = partial(self._flush, stream.info, chunks, offset, None if more else last)
-                await (run_briefly(flush) if pending <= _BRIEF else run_in_thread(flush))
-                self._progress(pending)
-                offset += pending
-                chunks, pending = [], 0
+        """Write a stream to its place in the file, and do `last` in the thread that writes its end."""
 
-    def _flush(
-        self,
-        info: ObjectInfo,
-        chunks: list[bytes],
-        offset: int,
-        last: Callable[[], object] | None,
-    ) -> None:
-        if self._fd < 0:
-            self._open(info)
-        if self._checksum is not None:
-            self._checksum.feed(offset, chunks)
-        _write_at(self._fd, chunks, offset)
-        if last is not None:
-            last()
+        def write(pieces: Sequence[bytes | memoryview], offset: int) -> None:
+            if self._fd < 0:
+                self._open(stream.info)
+            if self._checksum is not None:
+                self._checksum.feed(offset, pieces)
+            if _write_at(self._fd, pieces, offset) == stream.end and last is not None:
+                last()
+
+        if stream.end == stream.start:
+            await run_briefly(partial(write, [], stream.start))
+        while count := await stream.pour(write):
+            self._progress(count)
 
 
-def _write_at(fd: int, chunks: list[bytes], offset: int) -> None:
-    data: list[memoryview] = [memoryview(chunk) for chunk in chunks]
+def _write_at(fd: int, pieces: Sequence[bytes | memoryview], offset: int) -> int:
+    """Write pieces from an offset on, and return where the last one ends."""
+    data = [memoryview(piece) for piece in pieces]
     while data:
         written = _write_some(fd, data, offset)
         offset += written
@@ -283,6 +262,7 @@ def _write_at(fd: int, chunks: list[bytes], offset: int) -> None:
             written -= len(data.pop(0))
         if written:
             data[0] = data[0][written:]
+    return offset
 
 
 def _write_some(fd: int, data: list[memoryview], offset: int) -> int:

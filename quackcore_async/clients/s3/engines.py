@@ -1,6 +1,7 @@
 """What sends one request: the seam under the S3 client, and the engine that is always there."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol, TypeVar
 
 import anyio
@@ -92,6 +93,10 @@ class _TimedBody:
         """Return some bytes, none at the end."""
         data: bytes = await _within_idle_timeout(lambda: self._raw.read(amount), None, self._idle_timeout)
         return data
+
+    def direct(self) -> AbstractContextManager[None]:
+        """Give nothing: aiohttp alone reads its sockets."""
+        return nullcontext()
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -181,10 +181,11 @@ class Requester:
 class _Body:
     """The body of an answer, whose client stays open until it is closed."""
 
-    __slots__ = ("_body", "_client", "read")
+    __slots__ = ("_body", "_client", "direct", "read")
 
     def __init__(self, body: Any, client: OpenClient) -> None:  # noqa: ANN401 - each engine has its own
         self.read = body.read
+        self.direct = body.direct
         self._body = body
         self._client: OpenClient | None = client
         client.in_flight += 1

@@ -26,7 +26,7 @@ class RunningChecksum(ABC):
     """
 
     @abstractmethod
-    def feed(self, offset: int, chunks: Iterable[bytes]) -> None:
+    def feed(self, offset: int, chunks: Iterable[bytes | memoryview]) -> None:
         """Take bytes that were written, or are about to be.
 
         Args:
@@ -91,7 +91,7 @@ class _Combined(RunningChecksum):
         self._shut: list[_Run] = []  # runs that another one ended with
         self._lock = Lock()
 
-    def feed(self, offset: int, chunks: Iterable[bytes]) -> None:
+    def feed(self, offset: int, chunks: Iterable[bytes | memoryview]) -> None:
         with self._lock:
             run = self._open.pop(offset, None)
         if run is None:
@@ -143,7 +143,7 @@ class _Sequential(RunningChecksum):
         self._position = 0
         self._lock = Lock()
 
-    def feed(self, offset: int, chunks: Iterable[bytes]) -> None:
+    def feed(self, offset: int, chunks: Iterable[bytes | memoryview]) -> None:
         if offset > self._position:
             return  # without the lock: who comes too early does not wait for who is in time
         with self._lock:

@@ -7,13 +7,15 @@ sends on a connection whose last answer was not read to its end.
 import asyncio  # noqa: TID251 - the engine runs on asyncio, as aioboto3 does
 import ssl
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple, Protocol, cast
 
 from quackcore_async.clients.s3 import meanings
 from quackcore_async.clients.s3.buffers import BodyBuffer
 from quackcore_async.clients.s3.failures import error_of_meaning
-from quackcore_async.clients.s3.lean.framing import Body, Head, MalformedError, body_for, take_head
+from quackcore_async.clients.s3.lean.direct import DirectReader
+from quackcore_async.clients.s3.lean.framing import Body, CountedBody, Head, MalformedError, body_for, take_head
 from quackcore_async.errors import QuackError
 
 __all__ = ["Connection", "Keeper", "Origin", "Response"]
@@ -73,6 +75,16 @@ class Response:
             connection.finish()
         return data
 
+    @contextmanager
+    def direct(self) -> Iterator[DirectReader | None]:
+        """Give what reads on in a thread for the time of the block; None where that cannot be."""
+        connection = self._connection
+        if connection is None:
+            yield None
+            return
+        with connection.direct() as reader:
+            yield reader
+
     def close(self) -> None:
         """Let go of the connection; one whose answer was not read to its end is not used again."""
         connection, self._connection = self._connection, None
@@ -106,6 +118,7 @@ class Connection(asyncio.Protocol):
         self._taken = 0  # bytes of the first piece that were read
         self._buffered = 0
         self._paused = False
+        self._reader: DirectReader | None = None  # what has the socket, while the transport leaves it alone
         self._whole = False  # whether the request was sent to its end
         self._lent: BodyBuffer | None = None  # what the transport may hold views of
         self._error: QuackError | None = None
@@ -140,6 +153,7 @@ class Connection(asyncio.Protocol):
         while not self._pieces:
             if self.is_read():
                 return b""
+            self._resume_reading()
             await self._wait()
         piece, begin = self._pieces[0], self._taken
         if len(piece) - begin > amount:
@@ -150,11 +164,41 @@ class Connection(asyncio.Protocol):
             self._taken = 0
             piece = piece[begin:] if begin else piece
         self._buffered -= len(piece)
-        if self._paused and self._buffered <= _LOW and self._transport is not None:
-            self._paused = False
-            self._touch()
-            self._transport.resume_reading()
+        if self._buffered <= _LOW:
+            self._resume_reading()
         return piece
+
+    @contextmanager
+    def direct(self) -> Iterator[DirectReader | None]:
+        """Give what reads on in a thread, while the transport leaves the socket alone.
+
+        None where it cannot be: over TLS, without a length, without a descriptor more, or while there is something
+        that came before.
+        """
+        body = self._body
+        if not isinstance(body, CountedBody) or (reader := self._direct_reader(body)) is None:
+            yield None
+            return
+        with reader:
+            self._reader = reader
+            try:
+                yield reader
+            finally:
+                self._reader = None
+                body.pass_over(body.left - reader.left)
+                body.surplus = body.surplus or reader.surplus
+                self._touch()
+
+    def _direct_reader(self, body: CountedBody) -> DirectReader | None:
+        transport = self._transport
+        if transport is None or transport.is_closing() or self.origin.secure:
+            return None
+        if not self._whole or self._pieces or body.ended:
+            return None
+        self._pause_reading(transport)
+        with suppress(OSError):
+            return DirectReader(transport.get_extra_info("socket").fileno(), body.left)
+        return None
 
     def is_read(self) -> bool:
         """Tell whether the answer was read to its end."""
@@ -169,6 +213,7 @@ class Connection(asyncio.Protocol):
             return
         if orderly and not body.surplus and not transport.is_closing() and not transport.get_write_buffer_size():
             self._lent = None
+            self._resume_reading()
             self.idle_since = self.loop.time()
             self._keeper.keep(self)
         else:
@@ -271,9 +316,19 @@ class Connection(asyncio.Protocol):
         if piece:
             self._pieces.append(piece)
             self._buffered += len(piece)
-        if self._buffered > _HIGH and not self._paused and self._transport is not None:
+        if self._buffered > _HIGH and self._transport is not None:
+            self._pause_reading(self._transport)
+
+    def _pause_reading(self, transport: asyncio.Transport) -> None:
+        if not self._paused:
             self._paused = True
-            self._transport.pause_reading()
+            transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if self._paused and self._transport is not None and not self._transport.is_closing():
+            self._paused = False
+            self._touch()
+            self._transport.resume_reading()
 
     def eof_received(self) -> None:
         """Called when the service sends nothing more."""
@@ -353,7 +408,7 @@ class Connection(asyncio.Protocol):
 
     def _waits_for_reader(self) -> bool:
         """Tell whether what came is not read yet, which is not the service's time."""
-        return bool(self._pieces) and (self._whole or self._is_refused())
+        return self._reader is not None or (bool(self._pieces) and (self._whole or self._is_refused()))
 
 
 def _ends_in_order(transport: asyncio.Transport) -> bool:

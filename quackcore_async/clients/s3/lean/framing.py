@@ -7,7 +7,7 @@ that two readers could understand in two ways.
 import re
 from typing import Final, NamedTuple, Protocol
 
-__all__ = ["MAX_HEAD", "Body", "Head", "MalformedError", "body_for", "parse_head", "take_head"]
+__all__ = ["MAX_HEAD", "Body", "CountedBody", "Head", "MalformedError", "body_for", "parse_head", "take_head"]
 
 MAX_HEAD: Final = 64 * 1024
 """Longest head of an answer, and longest trailer, in bytes."""
@@ -135,7 +135,7 @@ def body_for(method: str, head: Head) -> Body:
         MalformedError: if that cannot be told.
     """
     if method == "HEAD" or head.status in _NO_CONTENT:
-        return _Counted(0)
+        return CountedBody(0)
     coding = head.headers.get("transfer-encoding")
     if coding is not None:
         if coding.lower() != "chunked" or not coding.isascii():
@@ -147,24 +147,33 @@ def body_for(method: str, head: Head) -> Body:
     first, *others = (each.strip(_BLANKS) for each in length.split(","))
     if _LENGTH.fullmatch(first) is None or others != [first] * len(others):
         raise MalformedError(f"the answer has the length {length[:40]!r}")
-    return _Counted(int(first))
+    return CountedBody(int(first))
 
 
-class _Counted(Body):
-    """A body of a length that was said before."""
+class CountedBody(Body):
+    """A body of a length that was said before.
+
+    Attributes:
+        left: Bytes that are still to come.
+    """
 
     def __init__(self, length: int) -> None:
-        self._left = length
+        self.left = length
         self.ended = length == 0
         self.surplus = False
 
     def feed(self, data: bytes) -> bytes:
-        if len(data) > self._left:
+        """Return what is of the body in what came."""
+        if len(data) > self.left:
             self.surplus = True
-            data = data[: self._left]
-        self._left -= len(data)
-        self.ended = self._left == 0
+            data = data[: self.left]
+        self.pass_over(len(data))
         return data
+
+    def pass_over(self, count: int) -> None:
+        """Take note that so many bytes were read by somebody else."""
+        self.left -= count
+        self.ended = self.left == 0
 
     def close(self) -> None:
         """It ends early, unless it has ended."""
