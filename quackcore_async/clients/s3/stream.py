@@ -4,6 +4,7 @@ import re
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
+from time import monotonic
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -20,6 +21,7 @@ __all__ = ["ObjectStream"]
 
 _CHUNK: Final = MIB // 4  # bytes asked for at once; what is there comes
 _POURED: Final = 2 * MIB  # bytes that a thread gets at once
+_TURN: Final = 0.05  # seconds for which it goes on when there are more: nobody can cancel it
 _MANY: Final = 512  # pieces, under IOV_MAX, 1024 on Linux: most buffers of one vectored write
 _BRIEF: Final = MIB // 4  # bytes whose writing is so short that it shares the way to a thread with others
 _FULL: Final = MIB // 8  # bytes: where so many come at once, more wait in the socket
@@ -124,12 +126,13 @@ class ObjectStream:
         return chunk
 
     async def pour(self, take: Take) -> int:
-        """Hand the bytes that come next to `take` in a worker thread, up to 2 MiB, and return how many.
+        """Hand the bytes that come next to `take` in a worker thread, and return how many; 0 at the end.
 
-        Where the engine can, the thread reads most of them from the socket itself.
+        Up to 2 MiB; where the engine can, the thread reads most of them from the socket itself, and goes on for
+        50 ms at most.
 
         Args:
-            take: Called once, and not at the end.
+            take: Called with one piece of the object after the other, each 2 MiB or a little more at most.
 
         Raises:
             IntegrityError: if the answer is longer than it said; `take` does not get its end then.
@@ -154,12 +157,20 @@ class ObjectStream:
             return False
 
         def pour() -> None:
-            memory = _memory_of_thread()[: self.end - self._position]
-            count = reader.read(memory)
-            self._position += count
-            if reader.surplus or (self._position == self.end and reader.left):
-                raise self._overlong()
-            take([*pieces, memory[:count]] if count else pieces, begin)
+            memory, until = _memory_of_thread(), monotonic() + _TURN
+            pending: list[bytes | memoryview] = [*pieces]
+            offset, goes_on = begin, True
+            while goes_on:
+                count = reader.read(memory[: self.end - self._position])
+                self._position += count
+                if reader.surplus or (self._position == self.end and reader.left):
+                    raise self._overlong()
+                if count:
+                    pending.append(memory[:count])
+                if pending:
+                    take(pending, offset)
+                pending, offset = [], self._position
+                goes_on = count == len(memory) and offset < self.end and monotonic() < until
 
         with self._body.direct() as reader:
             if reader is None:

@@ -240,6 +240,46 @@ DOWNLOADS = (
 
 CONNECTIONS = (
     Bug(
+        "a thread reads from a number that may be another file's by then",
+        "clients/s3/lean/direct.py",
+        "        self._descriptor = os.dup(descriptor)\n",
+        "        self._descriptor = descriptor\n",
+        ("clients/s3/lean/test_direct.py",),
+        only="no_other_file",
+    ),
+    Bug(
+        "the event loop reads beside the thread",
+        "clients/s3/lean/connection.py",
+        "        self._pause_reading(transport)\n        with suppress(OSError):\n",
+        "        with suppress(OSError):\n",
+        ("clients/s3/lean/test_direct.py",),
+        only="every_byte",
+    ),
+    Bug(
+        "what a thread has read is not counted",
+        "clients/s3/lean/connection.py",
+        "                body.pass_over(body.left - reader.left)\n",
+        "",
+        ("clients/s3/lean/test_direct.py", "clients/s3/test_stream.py"),
+        only="every_byte or in_order",
+    ),
+    Bug(
+        "what comes behind a body that a thread has read is taken for the next answer",
+        "clients/s3/lean/connection.py",
+        "                body.surplus = body.surplus or reader.surplus\n",
+        "",
+        ("clients/s3/lean/test_direct.py",),
+        only="behind_the_end",
+    ),
+    Bug(
+        "the end of an answer that is longer than it said is written by the thread",
+        "clients/s3/stream.py",
+        "            if reader.surplus or (self._position == self.end and reader.left):\n",
+        "            if False:\n",
+        ("clients/s3/test_stream.py",),
+        only="longer_than_it_said",
+    ),
+    Bug(
         "a connection whose answer was not read to its end is used again",
         "clients/s3/lean/connection.py",
         "        connection, self._connection = self._connection, None\n        if connection is not None:\n"
