@@ -159,6 +159,7 @@ class S3Client:
             if_match=if_match,
             version_id=version_id,
             bandwidth=self.bandwidth,
+            buffers=self.buffers,
         )
 
     async def put(

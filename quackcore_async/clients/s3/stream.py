@@ -1,7 +1,6 @@
 """Reading an object, or a range of one, through connections that break."""
 
 import re
-import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from time import monotonic
@@ -9,6 +8,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from quackcore_async.clients.s3.bandwidth import BandwidthLimit
+from quackcore_async.clients.s3.buffers import BufferPool
 from quackcore_async.clients.s3.failures import classify, with_action
 from quackcore_async.clients.s3.names import S3Address
 from quackcore_async.clients.s3.objects import ObjectInfo, object_info, quoted_tag
@@ -27,8 +27,6 @@ _BRIEF: Final = MIB // 4  # bytes whose writing is so short that it shares the w
 _FULL: Final = MIB // 8  # bytes: where so many come at once, more wait in the socket
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+)", re.ASCII)  # RFC 9110 section 14.4
 _EMPTY_RANGE: Final = "invalid_range"
-
-_kept: Final = threading.local()
 
 
 Take = Callable[[Sequence[bytes | memoryview], int], object]
@@ -49,6 +47,7 @@ class ObjectStream:
         if_match: Read only this entity tag.
         version_id: Read this version.
         bandwidth: What each piece waits for when it came; None without a limit.
+        buffers: What threads read into.
 
     Attributes:
         info: The object, once the stream is open.
@@ -69,8 +68,10 @@ class ObjectStream:
         if_match: str | None = None,
         version_id: str | None = None,
         bandwidth: BandwidthLimit | None = None,
+        buffers: BufferPool,
     ) -> None:
         self._bandwidth = bandwidth
+        self._buffers = buffers
         self.start = start or 0
         self._requester = requester
         self._address = address
@@ -155,30 +156,40 @@ class ObjectStream:
         """Let a thread read on and hand all to `take`; False where it cannot."""
         if self._body is None or self._bandwidth is not None:
             return False
-
-        def pour() -> None:
-            memory, until = _memory_of_thread(), monotonic() + _TURN
-            pending: list[bytes | memoryview] = [*pieces]
-            offset, goes_on = begin, True
-            while goes_on:
-                count = reader.read(memory[: self.end - self._position])
-                self._position += count
-                if reader.surplus or (self._position == self.end and reader.left):
-                    raise self._overlong()
-                if count:
-                    pending.append(memory[:count])
-                if pending:
-                    take(pending, offset)
-                pending, offset = [], self._position
-                goes_on = count == len(memory) and offset < self.end and monotonic() < until
-
         with self._body.direct() as reader:
-            if reader is None:
+            buffer = self._buffers.try_acquire(_POURED) if reader is not None else None
+            if buffer is None:
                 return False
-            await run_in_thread(pour)
+            try:
+                await run_in_thread(partial(self._read_on, reader, buffer.memory, take, pieces, begin))
+            finally:
+                self._buffers.release(buffer)
         if self._position >= self.end:
             await self._finish_body()
         return True
+
+    def _read_on(
+        self,
+        reader: Any,  # noqa: ANN401 - each engine has its own
+        memory: memoryview,
+        take: Take,
+        pieces: Sequence[bytes],
+        begin: int,
+    ) -> None:
+        until = monotonic() + _TURN
+        pending: list[bytes | memoryview] = [*pieces]
+        offset, goes_on = begin, True
+        while goes_on:
+            count = reader.read(memory[: self.end - self._position])
+            self._position += count
+            if reader.surplus or (self._position == self.end and reader.left):
+                raise self._overlong()
+            if count:
+                pending.append(memory[:count])
+            if pending:
+                take(pending, offset)
+            pending, offset = [], self._position
+            goes_on = count == len(memory) and offset < self.end and monotonic() < until
 
     async def _resume(self, first_error: QuackError) -> bytes:
         pending: QuackError | None = first_error
@@ -325,14 +336,6 @@ class ObjectStream:
             )
         first, last, size = map(int, match.groups())
         return first, last + 1, size
-
-
-def _memory_of_thread() -> memoryview:
-    """Return what this thread reads into, again and again: it stays in its processor's cache."""
-    memory: memoryview | None = getattr(_kept, "memory", None)
-    if memory is None:
-        memory = _kept.memory = memoryview(bytearray(_POURED))
-    return memory
 
 
 def _changed(address: S3Address, error: ConflictError | None) -> ConflictError:

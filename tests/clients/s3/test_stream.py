@@ -65,6 +65,7 @@ async def test_all_bytes_are_handed_over_in_order_and_most_past_the_event_loop(s
         assert await stream.pour(take) == 0
     assert take.content == CONTENT
     assert sum(direct) > MIB
+    assert scripted.buffers.lent == 0
 
 
 async def test_every_byte_is_handed_over_though_the_time_of_a_thread_is_up_at_once(
@@ -165,6 +166,14 @@ async def test_the_end_is_handed_over_once(scripted_s3, scripted, direct):
         assert take.content == CONTENT[:size]
         assert size not in take.offsets
     assert direct
+
+
+async def test_without_memory_to_spare_the_event_loop_reads(scripted, served, direct):
+    take = Taker()
+    async with scripted.buffers.buffer(scripted.settings.max_memory), scripted.stream(served) as stream:
+        await poured(stream, take)
+    assert take.content == CONTENT
+    assert direct == []
 
 
 async def test_under_a_limit_of_bandwidth_no_thread_reads_ahead(scripted_s3, served, direct, impatient):
