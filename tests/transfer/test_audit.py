@@ -17,6 +17,13 @@ async def test_every_difference_is_named_and_nothing_is_changed(here, there):
     assert report.to_dict()["identical"] is False
 
 
+async def test_what_the_listings_show_to_be_equal_is_counted_as_same(here, there):
+    make_tree(here, {"a": b"1", "b": b"2", "c": b"33"})
+    make_tree(there, {"a": b"1", "b": b"2", "c": b"3"})
+    report = (await check(here, there, size_only=True)).unwrap()
+    assert (report.same, report.different) == (2, 1)
+
+
 async def test_trees_without_differences_are_identical(here, memory):
     make_tree(here, {"a": b"x"})
     await memory.write_bytes("p/a", b"x")
@@ -34,6 +41,7 @@ async def test_a_file_that_cannot_be_compared_is_told_apart(foreign, here):
     foreign.files = {"a": b"y"}
     report = (await check(here, (foreign, ""), checksum=True)).unwrap()
     assert (report.unknown, report.differences[0].kind) == (1, "unknown")
+    assert "foreign cannot open a stream" in report.differences[0].reason
 
 
 async def test_a_missing_source_is_a_failure(here, there):

@@ -57,6 +57,22 @@ async def test_one_alone_is_not_kept_waiting(batcher, service):
     assert service.batches == [["a"], ["b"]]
 
 
+async def test_what_is_asked_for_between_two_batches_goes_with_those_that_wait(batcher, service):
+    async def delete_two():
+        await batcher.delete("a")
+        await batcher.delete("c")
+
+    async with anyio.create_task_group() as group:
+        service.gate = anyio.Event()
+        group.start_soon(delete_two)
+        while not service.batches:
+            await anyio.lowlevel.checkpoint()
+        group.start_soon(batcher.delete, "b")
+        await anyio.wait_all_tasks_blocked()
+        service.gate.set()
+    assert service.batches == [["a"], ["b", "c"]]
+
+
 @pytest.mark.parametrize(
     "answer", [None, [], IntegrationResult.success_result([]), IntegrationResult.error_result("no")]
 )

@@ -79,6 +79,24 @@ async def test_an_async_iterable_is_taken(storage, here):
     assert (await upload_many(storage, inputs())).content.succeeded == 12
 
 
+async def test_an_input_that_waits_is_waited_for_to_its_end(foreign, here):
+    make_tree(here, {"a": b"x"})
+    send, receive = anyio.create_memory_object_stream(1)
+    results = []
+
+    async def upload():
+        results.append(await upload_many(foreign, receive))
+
+    with anyio.fail_after(20):
+        async with receive, anyio.create_task_group() as group:
+            group.start_soon(upload)
+            async with send:
+                for name in ("first", "second", "third"):
+                    await send.send((here / "a", name))
+                    await anyio.wait_all_tasks_blocked()
+    assert [outcome.target for outcome in results[0].content.outcomes] == ["first", "second", "third"]
+
+
 async def test_no_more_are_under_way_than_asked_for(foreign, here):
     make_tree(here, FILES)
     foreign.gate = anyio.Event()
@@ -214,6 +232,17 @@ async def test_only_what_changed_is_moved(make, memory, here, there, tmp_path):
     assert (await download_many(storage, list(FILES), target=there, overwrite="if_changed")).content.skipped == 12
 
 
+async def test_a_file_of_the_working_directory_that_was_only_touched_is_unchanged(memory, here, monkeypatch):
+    monkeypatch.chdir(here)
+    make_tree(here, {"a": b"x"})
+    await upload_many(memory, ["a"])
+    os.utime("a", (2_000_000_000, 2_000_000_000))
+    assert statuses(await upload_many(memory, ["a"], overwrite="if_changed")) == ["skipped"]
+    (here / "a").write_bytes(b"y")
+    os.utime("a", (2_000_000_000, 2_000_000_000))
+    assert statuses(await upload_many(memory, ["a"], overwrite="if_changed")) == ["ok"]
+
+
 async def test_a_dry_run_changes_nothing(storage, here, there):
     make_tree(here, FILES)
     planned = await upload_many(storage, [here / "f1", here / "gone"], dry_run=True)
@@ -262,6 +291,8 @@ async def test_fail_fast_gives_up_the_others_and_still_has_a_row_for_each(foreig
     assert foreign.active == 0
     assert set(foreign.started) <= {"f1", "f0"}
     assert len(result.content.retry_items()) == len(inputs)
+    given_up = next(outcome for outcome in result.content.outcomes if outcome.target == "f11")
+    assert (given_up.attempts, given_up.elapsed, given_up.bytes) == (0, 0.0, 0)
 
 
 async def test_a_cancellation_from_outside_leaves_no_partial_file(foreign, here):
@@ -364,8 +395,11 @@ async def test_a_storage_that_does_not_come_up_fails_each_item_with_its_reason(h
     assert read_tree(there) == {}
 
 
-async def test_text_is_no_collection_of_items(memory):
-    assert not (await upload_many(memory, "file.txt")).success
+@pytest.mark.parametrize("items", ["file.txt", 5, None])
+async def test_text_and_what_cannot_be_iterated_over_is_no_collection_of_items(memory, items):
+    result = await upload_many(memory, items)
+    assert (result.error_info.kind, result.error_info.code) == (ErrorKind.INVALID_INPUT, "bad_argument")
+    assert repr(items) in result.error
 
 
 async def test_a_storage_that_returns_nonsense_fails_the_item(foreign, here):
@@ -416,7 +450,8 @@ async def test_a_result_of_a_plain_storage_keeps_its_error_kind(foreign, here):
     make_tree(here, {"a": b""})
     result = await upload_many(foreign, [here / "a"])
     assert result.content.outcomes[0].error_info.kind is ErrorKind.PERMISSION_DENIED
-    assert result.content.outcomes[0].error_info.service == "foreign"
+    info = result.content.outcomes[0].error_info
+    assert (info.service, info.operation) == ("foreign", "upload_many")
 
 
 async def test_ten_thousand_items_with_a_bad_one(foreign, here):

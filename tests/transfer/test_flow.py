@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quackcore_async.errors import ErrorKind, QuackError
+from quackcore_async.errors import ErrorKind, QuackError, RemoteNotFoundError
 from quackcore_async.storage import MemoryStorage
 from quackcore_async.transfer import check, sync
 from quackcore_async.transfer.gateway import gateway
@@ -258,6 +258,17 @@ async def test_behind_the_place_where_the_targets_listing_breaks_off_nothing_is_
     assert result.content.deleted == 0
     assert target.content()["d"] == b"old"
     assert "e" not in target.content()
+
+
+async def test_a_target_that_goes_away_while_it_is_listed_is_not_taken_for_an_empty_one(here):
+    async def vanish():
+        raise RemoteNotFoundError("it is gone")
+
+    make_tree(here, {"a": b"new", "z": b"new"})
+    target = await Listed(pause=vanish).put({"m": b"old", "z": b"new"})
+    result = await sync(here, (target, ""))
+    assert (result.success, result.error) == (False, "it is gone")
+    assert "a" not in target.content()
 
 
 async def test_a_folder_of_the_target_that_cannot_be_read_is_not_written_to(here, there, monkeypatch):

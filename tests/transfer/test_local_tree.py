@@ -79,6 +79,20 @@ async def test_unfinished_files_of_this_package_are_left_out(here):
     assert [entry.path for entry in entries] == ["a"]
 
 
+async def test_a_folder_in_which_only_an_unfinished_file_lies_is_one_without_files(here):
+    make_tree(here, {f"sub/.{'0' * 16}.quack-part": b""})
+    entries, _, _ = await walk(here)
+    assert [(entry.path, entry.is_folder) for entry in entries] == [("sub", True)]
+
+
+async def test_no_more_come_at_a_time_than_a_batch(here, monkeypatch):
+    monkeypatch.setattr("quackcore_async.transfer.local_tree._BATCH", 128)
+    monkeypatch.setattr("quackcore_async.transfer.local_tree._PATIENCE", 3600.0)
+    make_tree(here, {f"{number:03}": b"" for number in range(200)})
+    batches = walk_folder(str(here), PatternFilter(), on_skipped=print, on_failure=print)
+    assert [len(batch) async for batch in batches] == [128, 72]
+
+
 async def test_a_folder_that_cannot_be_read_is_a_failure_and_no_empty_folder(here, monkeypatch):
     make_tree(here, {"good/a": b"", "locked/b": b""})
     scandir = os.scandir

@@ -361,7 +361,29 @@ async def test_every_outcome_can_be_had(here, there):
     ]
     outcomes.clear()
     await sync(here, there, on_outcome=outcomes.append)
-    assert [str(outcome.status) for outcome in outcomes] == ["skipped", "skipped"]
+    assert [(str(o.status), o.source, o.target, o.message) for o in outcomes] == [
+        ("skipped", str(here / name), str(there / name), "it is unchanged") for name in "ab"
+    ]
+
+
+async def test_transfers_and_deletions_are_numbered_from_0(here, there):
+    make_tree(here, dict.fromkeys("abc", b""))
+    make_tree(there, dict.fromkeys("xyz", b""))
+    outcomes = []
+    await sync(here, there, delete=True, on_outcome=outcomes.append)
+    for action in ("copy", "delete"):
+        assert sorted(outcome.index for outcome in outcomes if outcome.action == action) == [0, 1, 2]
+
+
+async def test_a_deletion_that_fails_ends_the_others_when_it_is_to_fail_fast(foreign, here):
+    make_tree(here, {"a": b""})
+    foreign.files = dict.fromkeys(["x", "y", "z"], b"")
+    outcomes = []
+    result = await sync(
+        here, (foreign, ""), delete=True, on_error="fail_fast", concurrency=1, on_outcome=outcomes.append
+    )
+    assert (result.content.succeeded, result.content.failed) == (1, 1)
+    assert [outcome.target for outcome in outcomes if outcome.status == "failed"] == ["foreign:x"]
 
 
 async def test_a_failure_ends_everything_when_it_is_to_fail_fast(foreign, here):
@@ -399,7 +421,8 @@ async def test_trees_that_lie_within_each_other_are_refused(here, memory):
     [{"compare": "guess"}, {"checksum": True, "size_only": True}, {"concurrency": 0}, {"on_error": "explode"}],
 )
 async def test_a_wrong_argument_is_a_result(here, there, options):
-    assert (await sync(here, there, **options)).error_info.kind is ErrorKind.INVALID_INPUT
+    info = (await sync(here, there, **options)).error_info
+    assert (info.kind, info.code) == (ErrorKind.INVALID_INPUT, "bad_argument")
 
 
 @pytest.mark.parametrize("side", [None, 5, "", ("a", "b", "c")])
