@@ -141,7 +141,7 @@ async def test_a_coroutine_function_is_told_each_event_before_the_next_until_it_
         told.append(event.item)
 
     reporter = ProgressReporter(progress)
-    with anyio.fail_after(5):
+    with anyio.fail_after(10):
         async with anyio.create_task_group() as group:
             reporter.open()
             group.start_soon(reporter.deliver_until_closed)

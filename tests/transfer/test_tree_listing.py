@@ -36,7 +36,7 @@ async def listed(side, *, must_exist=True, **options):
 
 async def taken_from(listing):
     keys = []
-    with anyio.fail_after(5):
+    with anyio.fail_after(10):
         while batch := await listing.take():
             keys += [entry.key for entry in batch]
     return keys
@@ -76,7 +76,7 @@ async def test_a_failure_is_kept_with_what_came_before_it():
 
 async def test_who_waits_for_more_is_told_that_there_is_none():
     listing = TreeListing(Batches([]))
-    with anyio.fail_after(5):
+    with anyio.fail_after(10):
         async with anyio.create_task_group() as group:
             group.start_soon(taken_from, listing)
             await anyio.wait_all_tasks_blocked()
