@@ -1,3 +1,5 @@
+import os
+
 from quackcore_async.transfer import check
 from tests.transfer.foreign import make_tree, read_tree
 
@@ -59,3 +61,20 @@ async def test_progress_goes_from_the_listing_to_the_end(here, there):
     events = []
     await check(here, there, progress=events.append)
     assert (events[0].phase, events[-1].phase) == ("listing", "done")
+    assert (events[-1].files_done, events[-1].files_total) == (2, 2)
+
+
+async def test_every_file_is_counted_as_done_whatever_became_of_it(here, there):
+    make_tree(here, {"same": b"1", "missing": b"2", "other": b"33", "older": b"4"})
+    make_tree(there, {"same": b"1", "other": b"3", "older": b"4"})
+    for folder, time in ((here, 2_000_000_000), (there, 1_000_000_000)):
+        os.utime(folder / "older", (time, time))
+    events = []
+    report = (await check(here, there, progress=events.append)).unwrap()
+    assert (events[-1].files_done, events[-1].files_total) == (4, 4)
+    assert 0 < report.elapsed < 60
+    assert {difference.path: difference.reason for difference in report.differences} == {
+        "missing": None,
+        "other": "2 and 1 bytes",
+        "older": "the target is older",
+    }

@@ -102,7 +102,7 @@ async def test_whoever_is_cancelled_the_others_are_served_or_told(batcher, servi
             try:
                 outcomes[number] = (await batcher.delete(str(number))).success
             except QuackError as error:
-                outcomes[number] = error.code
+                outcomes[number] = error.code, error.retryable, error.indeterminate
 
     with anyio.fail_after(5):
         async with anyio.create_task_group() as group:
@@ -119,7 +119,7 @@ async def test_whoever_is_cancelled_the_others_are_served_or_told(batcher, servi
             service.gate.set()
     expected = dict.fromkeys(range(4), True)
     if cancelled == leader:
-        expected[follower] = "cut_short"
+        expected[follower] = "cut_short", True, True
     del expected[cancelled]
     assert outcomes == expected
     assert (await batcher.delete("later")).success

@@ -55,6 +55,13 @@ async def test_the_largest_of_a_collection_starts_first(foreign, here):
     assert foreign.started == [f"f{number}" for number in reversed(range(12))]
 
 
+async def test_of_files_of_one_size_the_first_starts_first(foreign, here):
+    names = ["c", "a", "b"]
+    make_tree(here, dict.fromkeys(names, b"x"))
+    await upload_many(foreign, [here / name for name in names], concurrency=1)
+    assert foreign.started == names
+
+
 async def test_any_other_iterable_is_consumed_as_workers_come_free(foreign, here):
     make_tree(here, FILES)
     drawn = []
@@ -172,6 +179,14 @@ async def test_a_path_of_the_callers_own_goes_where_it_says(storage, here, there
     assert statuses(result) == ["ok", "ok", "ok"]
     for path in (here / "x/y", there / "abs", here / "sub/f3"):
         assert path.read_bytes() == FILES["f3"]
+
+
+@pytest.mark.parametrize("path", ["", "a\0b"])
+async def test_a_path_of_the_callers_own_that_is_none_is_refused(memory, here, path):
+    await memory.write_bytes("a", b"x")
+    result = await download_many(memory, [("a", path)], target=here)
+    assert result.content.outcomes[0].error_info.kind is ErrorKind.INVALID_INPUT
+    assert read_tree(here) == {}
 
 
 async def test_without_a_target_names_go_to_the_working_directory(memory, here, monkeypatch):
@@ -417,7 +432,8 @@ async def test_a_truncated_download_of_a_plain_storage_is_refused(foreign, here)
     foreign.files = {"a": b"short"}
     listed = {"path": "a", "size": 100}
     result = await download_many(foreign, [listed], target=here)
-    assert result.content.outcomes[0].error_info.code == "truncated"
+    info = result.content.outcomes[0].error_info
+    assert (info.code, info.retryable) == ("truncated", True)
     assert read_tree(here) == {}
 
 
@@ -427,6 +443,14 @@ async def test_a_download_says_how_far_it_was_checked(foreign, memory, here):
     assert [outcome.verified for outcome in result.content.outcomes] == ["none", "length"]
     await memory.write_bytes("c", b"z")
     assert (await download_many(memory, ["c"], target=here)).content.outcomes[0].verified in {"length", "full"}
+
+
+async def test_how_long_it_took_is_told_in_seconds(foreign, here):
+    make_tree(here, {"a": b""})
+    report = (await upload_many(foreign, [here / "a", here / "gone"])).content
+    assert [outcome.attempts for outcome in report.outcomes] == [1, 1]
+    for elapsed in (report.elapsed, *(outcome.elapsed for outcome in report.outcomes)):
+        assert 0 < elapsed < 60
 
 
 async def test_nothing_to_do_is_a_success(storage):

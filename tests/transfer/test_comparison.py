@@ -46,6 +46,8 @@ def entry(**fields):
         (entry(mtime=5.0), entry(written=4.0), "auto", None),
         (entry(mtime=5.0), entry(mtime=4.0, written=9.0), "auto", None),
         (entry(mtime=1.0, written=9.0), entry(mtime=5.0), "auto", None),
+        (entry(written=5.0), entry(written=5.0), "auto", True),
+        (entry(mtime=5.0), entry(mtime=4.5, written=9.0), "auto", None),
         (entry(), entry(), "auto", None),
         (entry(mtime=5.0), entry(mtime=5.0), "checksum", None),
     ],

@@ -92,6 +92,21 @@ class Resuming(MemoryStorage):
         await super()._fetch(path, target, progress)
 
 
+async def test_a_method_that_was_put_in_place_is_not_asked_to_go_on_as_it_may_not_know_how(here, there):
+    class Replaced(Resuming):
+        async def upload_file(self, file_path, remote_path=None, *, overwrite=True, options=None, progress=None):
+            return await super().upload_file(file_path, remote_path, overwrite=overwrite)
+
+        async def download_file(self, remote_id, local_path=None, *, overwrite=True, progress=None):
+            return await super().download_file(remote_id, local_path, overwrite=overwrite)
+
+    make_tree(here, {"a": b"x"})
+    storage = Replaced()
+    (await upload_many(storage, [here / "a"], resume=True)).unwrap()
+    (await download_many(storage, ["a"], target=there, resume=True)).unwrap()
+    assert storage.asked == [False, False]
+
+
 async def all_of(stream):
     return [outcome async for outcome in stream]
 

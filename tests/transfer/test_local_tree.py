@@ -1,5 +1,6 @@
 import os
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -105,4 +106,21 @@ async def test_a_folder_that_cannot_be_read_is_a_failure_and_no_empty_folder(her
     monkeypatch.setattr(os, "scandir", refuse)
     entries, _, failures = await walk(here)
     assert [entry.path for entry in entries] == ["good/a"]
+    assert [failure.code for failure in failures] == ["access_denied"]
+
+
+async def test_a_file_that_cannot_be_looked_at_is_a_failure_and_one_that_went_away_is_none(here, monkeypatch):
+    make_tree(here, {"a": b"", "gone": b"", "locked": b""})
+    lstat = os.lstat
+    errors = {"gone": FileNotFoundError(2, "gone"), "locked": PermissionError(13, "no")}
+
+    def refuse(path):
+        error = errors.get(Path(os.fsdecode(path)).name)
+        if error is not None:
+            raise error
+        return lstat(path)
+
+    monkeypatch.setattr(os, "lstat", refuse)
+    entries, _, failures = await walk(here)
+    assert [entry.path for entry in entries] == ["a"]
     assert [failure.code for failure in failures] == ["access_denied"]

@@ -1,4 +1,5 @@
 import os
+import tempfile
 from datetime import UTC, datetime
 
 import anyio
@@ -7,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from quackcore_async.errors import ErrorKind, QuackError
+from quackcore_async.protocols import UploadOptions
 from quackcore_async.storage import LocalStorage, MemoryStorage
 from quackcore_async.transfer import check, sync
 from tests.transfer.foreign import ForeignStorage, make_tree, read_tree
@@ -132,6 +134,29 @@ async def test_between_storages_files_are_streamed_or_relayed(memory, here, ther
     target = ForeignStorage() if plain else LocalStorage(root=there)
     assert (await sync((memory, ""), (target, ""))).success
     assert (target.files if plain else read_tree(there)) == TREE
+
+
+async def test_a_copy_to_another_storage_keeps_what_is_stored_beside_a_file(memory):
+    options = UploadOptions(
+        content_type="text/x-duck", metadata={"pond": "left"}, mtime=1_000_000_000.0, mode=0o640
+    )
+    await memory.write_bytes("a", b"x", options=options)
+    target = MemoryStorage(name="other")
+    await sync((memory, ""), (target, ""))
+    file = (await target.stat_file("a")).unwrap()
+    assert (file["content_type"], file["metadata"]) == ("text/x-duck", {"pond": "left"})
+    assert (file["mtime"], file["mode"]) == (1_000_000_000.0, 0o640)
+
+
+async def test_a_relay_by_way_of_the_disk_leaves_nothing_there(memory, foreign, here, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(here))
+    for name in ("good", "bad"):
+        await memory.write_bytes(name, b"x")
+    foreign.broken = {"bad"}
+    result = await sync((memory, ""), (foreign, ""))
+    assert (result.content.succeeded, result.content.failed) == (1, 1)
+    assert result.content.outcomes[0].error == "bad is broken"
+    assert list(here.iterdir()) == []
 
 
 async def test_what_the_target_alone_has_stays_unless_it_is_to_be_deleted(remote, here):
