@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from quackcore_async.errors import ContractError
+from quackcore_async.errors import ContractError, QuackError
 from quackcore_async.results import IntegrationResult
 from quackcore_async.storage import MemoryStorage
 from quackcore_async.transfer import (
@@ -15,13 +15,24 @@ from quackcore_async.transfer import (
     upload_many,
 )
 from quackcore_async.transfer.gateway import gateway
-from tests.transfer.foreign import make_tree
+from tests.transfer.foreign import make_tree, read_tree
 
 
 async def test_a_plain_storage_gets_a_file_under_the_name_that_was_asked_for(foreign, here):
     make_tree(here, {"a": b"x"})
     await gateway(foreign).upload(str(here / "a"), "b/c", overwrite=True, options=None, on_bytes=None)
     assert foreign.files == {"b/c": b"x"}
+
+
+async def test_a_folder_in_the_place_of_a_download_is_a_conflict_unless_it_may_go_into_it(memory, there):
+    await memory.write_bytes("x/a", b"1")
+    storage, options = gateway(memory), {"size": 1, "overwrite": True, "on_bytes": None}
+    with pytest.raises(QuackError) as caught:
+        await storage.download("x/a", str(there), **options)
+    assert caught.value.code == "is_a_folder"
+    assert read_tree(there) == {}
+    await storage.download("x/a", str(there), **options, exact=False)
+    assert read_tree(there) == {"a": b"1"}
 
 
 @pytest.mark.parametrize("file", [{"name": "a"}, {"path": ""}, "a", None])
