@@ -258,6 +258,26 @@ async def test_a_file_of_the_working_directory_that_was_only_touched_is_unchange
     assert statuses(await upload_many(memory, ["a"], overwrite="if_changed")) == ["ok"]
 
 
+async def test_a_file_that_may_have_changed_is_looked_up_once(here, there):
+    class Counting(MemoryStorage):
+        looked_up = 0
+
+        async def _stat(self, path):
+            self.looked_up += 1
+            return await super()._stat(path)
+
+    storage = Counting()
+    await storage.write_bytes("a", b"old")
+    make_tree(here, {"a": b"new"})
+    os.utime(here / "a", (2_000_000_000, 2_000_000_000))
+    assert statuses(await upload_many(storage, [here / "a"], overwrite="if_changed")) == ["ok"]
+    assert storage.looked_up == 1
+    make_tree(there, {"a": b"old"})
+    os.utime(there / "a", (1_000_000_000, 1_000_000_000))
+    assert statuses(await download_many(storage, ["a"], target=there, overwrite="if_changed")) == ["ok"]
+    assert storage.looked_up == 2
+
+
 async def test_a_dry_run_changes_nothing(storage, here, there):
     make_tree(here, FILES)
     planned = await upload_many(storage, [here / "f1", here / "gone"], dry_run=True)
