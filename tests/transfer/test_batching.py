@@ -62,14 +62,15 @@ async def test_what_is_asked_for_between_two_batches_goes_with_those_that_wait(b
         await batcher.delete("a")
         await batcher.delete("c")
 
-    async with anyio.create_task_group() as group:
-        service.gate = anyio.Event()
-        group.start_soon(delete_two)
-        while not service.batches:
-            await anyio.lowlevel.checkpoint()
-        group.start_soon(batcher.delete, "b")
-        await anyio.wait_all_tasks_blocked()
-        service.gate.set()
+    service.gate = anyio.Event()
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as group:
+            group.start_soon(delete_two)
+            while not service.batches:
+                await anyio.lowlevel.checkpoint()
+            group.start_soon(batcher.delete, "b")
+            await anyio.wait_all_tasks_blocked()
+            service.gate.set()
     assert service.batches == [["a"], ["b", "c"]]
 
 

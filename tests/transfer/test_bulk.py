@@ -104,19 +104,21 @@ async def test_an_input_that_waits_is_waited_for_to_its_end(foreign, here):
     assert [outcome.target for outcome in results[0].content.outcomes] == ["first", "second", "third"]
 
 
-async def test_no_more_are_under_way_than_asked_for(foreign, here):
-    make_tree(here, FILES)
+@pytest.mark.parametrize("concurrency", [3, 40])
+async def test_as_many_are_under_way_as_asked_for_and_no_more(foreign, here, concurrency):
+    make_tree(here, {"a": b"x"})
     foreign.gate = anyio.Event()
-    async with anyio.create_task_group() as group:
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as group:
 
-        async def release():
-            while foreign.active < 3:
-                await anyio.lowlevel.checkpoint()
-            foreign.gate.set()
+            async def release():
+                while foreign.active < concurrency:
+                    await anyio.lowlevel.checkpoint()
+                foreign.gate.set()
 
-        group.start_soon(release)
-        await upload_many(foreign, [here / name for name in FILES], concurrency=3)
-    assert foreign.most_active == 3
+            group.start_soon(release)
+            await upload_many(foreign, [(here / "a", str(n)) for n in range(90)], concurrency=concurrency)
+    assert foreign.most_active == concurrency
 
 
 async def test_a_failed_item_fails_alone(storage, here):
@@ -185,7 +187,8 @@ async def test_a_path_of_the_callers_own_goes_where_it_says(storage, here, there
 async def test_a_path_of_the_callers_own_that_is_none_is_refused(memory, here, path):
     await memory.write_bytes("a", b"x")
     result = await download_many(memory, [("a", path)], target=here)
-    assert result.content.outcomes[0].error_info.kind is ErrorKind.INVALID_INPUT
+    info = result.content.outcomes[0].error_info
+    assert (info.kind, info.code) == (ErrorKind.INVALID_INPUT, "invalid_name")
     assert read_tree(here) == {}
 
 
@@ -319,7 +322,8 @@ async def test_fail_fast_gives_up_the_others_and_still_has_a_row_for_each(foreig
     make_tree(here, FILES)
     foreign.gate = anyio.Event()
     inputs = [here / "f1", here / "gone", *(here / name for name in FILES if name != "f1")]
-    result = await upload_many(foreign, iter(inputs), concurrency=3, on_error="fail_fast")
+    with anyio.fail_after(10):
+        result = await upload_many(foreign, iter(inputs), concurrency=3, on_error="fail_fast")
     assert len(result.content.outcomes) == len(inputs)
     assert result.content.outcomes[1].status is TransferStatus.FAILED
     assert result.content.cancelled == len(inputs) - 1

@@ -400,6 +400,23 @@ async def test_transfers_and_deletions_are_numbered_from_0(here, there):
         assert sorted(outcome.index for outcome in outcomes if outcome.action == action) == [0, 1, 2]
 
 
+async def test_a_failure_names_the_call_and_the_target(memory, foreign, here):
+    await memory.write_bytes("../a", b"")
+    make_tree(here, {"a": b""})
+    foreign.broken = {"a"}
+    for source, target, service in ((here, (foreign, ""), "foreign"), ((memory, ""), here / "x", "local")):
+        (outcome,) = (await sync(source, target)).content.outcomes
+        assert (outcome.error_info.operation, outcome.error_info.service) == ("sync", service)
+
+
+async def test_deletions_are_counted_among_the_files_of_the_progress(here, there):
+    make_tree(here, {"a": b""})
+    make_tree(there, dict.fromkeys("xyz", b""))
+    events = []
+    await sync(here, there, delete=True, progress=events.append)
+    assert (events[-1].files_done, events[-1].files_total) == (4, 4)
+
+
 async def test_a_deletion_that_fails_ends_the_others_when_it_is_to_fail_fast(foreign, here):
     make_tree(here, {"a": b""})
     foreign.files = dict.fromkeys(["x", "y", "z"], b"")

@@ -92,3 +92,12 @@ def test_a_summary_names_what_is_not_zero():
     assert str(report).startswith("3 done, 2 deleted, 3 skipped, 4 failed, 1 cancelled; ")
     assert str(BulkReport(planned=7, dry_run=True)).startswith("7 to do; ")
     assert str(CheckReport(same=1, extra=2)) == "1 same, 0 missing, 2 extra, 0 different, 0 unknown"
+
+
+@pytest.mark.parametrize("kind", ["missing", "extra", "different", "unknown"])
+def test_a_single_difference_of_any_kind_makes_two_trees_different(kind):
+    report = CheckReport()
+    report.count(None)
+    assert (report.identical, report.same) == (True, 1)
+    report.count(Difference(path="a", kind=kind))
+    assert (report.identical, report.same, getattr(report, kind)) == (False, 1, 1)
