@@ -183,10 +183,11 @@ async def test_a_path_of_the_callers_own_goes_where_it_says(storage, here, there
         assert path.read_bytes() == FILES["f3"]
 
 
+@pytest.mark.parametrize("dry_run", [False, True])
 @pytest.mark.parametrize("path", ["", "a\0b"])
-async def test_a_path_of_the_callers_own_that_is_none_is_refused(memory, here, path):
+async def test_a_path_of_the_callers_own_that_is_none_is_refused(memory, here, path, dry_run):
     await memory.write_bytes("a", b"x")
-    result = await download_many(memory, [("a", path)], target=here)
+    result = await download_many(memory, [("a", path)], target=here, dry_run=dry_run)
     info = result.content.outcomes[0].error_info
     assert (info.kind, info.code) == (ErrorKind.INVALID_INPUT, "invalid_name")
     assert read_tree(here) == {}
@@ -418,6 +419,28 @@ async def test_what_a_storage_of_ours_writes_anew_is_what_is_called(here, there)
     assert taken.content.outcomes[0].verified in {"length", "full"}
     assert (read_tree(there), events[-1].bytes_done) == ({"a": b"xyz"}, 3)
     assert storage.calls == (("up", "a"), ("down", "a"))
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [(PermissionError(13, "no"), ErrorKind.PERMISSION_DENIED), (KeyError("broken"), ErrorKind.INTERNAL)],
+)
+async def test_whatever_a_storage_of_ours_raises_fails_the_item(here, there, error, kind):
+    class Broken(MemoryStorage):
+        async def _put_file(self, source, write):
+            raise error
+
+        async def _fetch(self, path, target, progress):
+            raise error
+
+    make_tree(here, {"a": b"x"})
+    storage = Broken(name="m")
+    for result in (
+        await upload_many(storage, [here / "a"]),
+        await download_many(storage, ["a"], target=there),
+    ):
+        assert statuses(result) == ["failed"]
+        assert result.content.outcomes[0].error_info.kind is kind
 
 
 async def test_a_storage_that_does_not_come_up_fails_each_item_with_its_reason(here, there):

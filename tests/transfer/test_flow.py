@@ -374,6 +374,15 @@ async def test_check_compares_nothing_more_once_the_source_has_broken_off(there)
     assert [event.phase for event in events] == ["listing"]
 
 
+async def test_check_does_not_wait_for_the_target_once_the_source_has_broken_off():
+    source = await Listed(pause=refuse).put({"a": b"1", "b": b"2"})
+    target = await Listed(pause=never, after=2).put({"a": b"1", "b": b"2", "c": b"3"})
+    with anyio.fail_after(10):
+        result = await check((source, ""), (target, ""))
+    assert "broke off" in result.error
+    assert target.open_listings == 0
+
+
 async def test_check_keeps_the_first_differences_by_path_in_any_order():
     names = [f"{number:05}" for number in range(2600)]
     source = await Listed(names[::-1]).put(dict.fromkeys(names, b""))

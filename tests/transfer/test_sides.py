@@ -93,3 +93,20 @@ async def test_a_cancellation_does_not_wait_for_the_end_of_a_large_file_that_is_
         await LocalSide(here).digest(Entry(b"a"), "sha256")
     assert scope.cancelled_caught
     assert 0 < digest.read < 1000
+
+
+async def test_a_side_can_be_read_file_by_file(memory, here):
+    make_tree(here, {"b/a": b"1", "c": b"22", "d.tmp": b""})
+    for name in ("p/b/a", "p/c", "p/d.tmp", "q"):
+        await memory.write_bytes(name, b"x")
+    patterns = PatternFilter(exclude=["*.tmp"])
+    for side in (LocalSide(here), StorageSide(memory, "p")):
+        found = [entry.path async for entry in side.entries(patterns, must_exist=True)]
+        assert found == ["b/a", "c"]
+
+
+async def test_a_folder_that_is_missing_is_an_error_where_it_must_exist_and_empty_else(here):
+    side = LocalSide(here / "missing")
+    assert [entry async for entry in side.entries(PatternFilter(), must_exist=False)] == []
+    with pytest.raises(RemoteNotFoundError, match="is no folder"):
+        await anext(side.entries(PatternFilter(), must_exist=True))
