@@ -282,9 +282,9 @@ class _PlainGateway(StorageGateway):
 
     async def _list(self, folder: str | None) -> Sequence[Mapping[str, Any]]:
         files = _content(await self.storage.list_files(folder), "list_files")
-        broken = next((file for file in files if not isinstance(file, Mapping) or not file.get("path")), None)
-        if broken is not None:
-            raise ContractError(f"{self.name}.list_files returned {broken!r}: a file is a mapping with a `path`")
+        for file in files:
+            if not isinstance(file, Mapping) or not file.get("path"):
+                raise ContractError(f"{self.name}.list_files returned {file!r}: a file is a mapping with a `path`")
         return files
 
     def _unsupported(self, what: str, remote: str = "") -> StorageError:

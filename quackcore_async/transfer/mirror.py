@@ -233,7 +233,7 @@ def read_compare(compare: Compare, *, checksum: bool, size_only: bool) -> Compar
     wanted |= {"size"} if size_only else set()
     if compare != "auto":
         wanted.add(compare)
-    if len(wanted) > 1 or not wanted <= {"auto", "size", "checksum"}:
+    if len(wanted) > 1 or not wanted <= {"size", "checksum"}:
         message = f"files are compared by 'auto', 'size' or 'checksum', one of them: not {sorted(wanted)}"
         raise InvalidNameError(message, code="bad_argument")
     return next(iter(wanted), "auto")

@@ -41,12 +41,10 @@ class SortedListing:
         run_entries: Entries to hold in memory at most while they are sorted.
 
     Attributes:
-        count: Entries that were taken in.
         in_order: Whether all of them came in order.
     """
 
     def __init__(self, *, run_entries: int = RUN_ENTRIES) -> None:
-        self.count = 0
         self.in_order = True
         self._run_entries = run_entries
         self._pending: list[Entry] = []
@@ -56,7 +54,7 @@ class SortedListing:
     @property
     def is_empty(self) -> bool:
         """Whether nothing was taken in."""
-        return not self.count and not self._pending
+        return not self._runs and not self._pending
 
     async def put(self, entries: Iterable[Entry]) -> None:
         """Take entries, and write them down in a thread now and then."""
@@ -76,7 +74,6 @@ class SortedListing:
         pending, self._pending = self._pending, []
         if not pending:
             return
-        self.count += len(pending)
         if not _is_ascending(pending):
             self.in_order = False
             pending.sort(key=_key)

@@ -93,6 +93,14 @@ class Verb(ABC):
         job.finish = self._claims.claim(identity)
 
 
+class _LookedUp(StorageSide):
+    """A storage whose files were looked up, so that it has nothing more to say of them."""
+
+    async def complete(self, entry: Entry) -> Entry:
+        """Return the entry."""
+        return entry
+
+
 class Uploads(Verb):
     """Uploads local files."""
 
@@ -131,7 +139,7 @@ class Uploads(Verb):
         if found is not None and overwrite is False:
             return EXISTS
         if found is not None:
-            sides = LocalSide(""), StorageSide(self._storage.storage, "")
+            sides = LocalSide(""), _LookedUp(self._storage.storage, "")
             theirs = Entry.of_listed(remote, found)
             if await are_equal(sides[0], local_entry(source, local), sides[1], theirs, "auto"):
                 return UNCHANGED
@@ -193,7 +201,8 @@ class Downloads(Verb):
         if file is None:
             raise RemoteNotFoundError(f"{item.remote} is not there")
         remote = Entry.of_listed(item.name, file)
-        return await are_equal(StorageSide(self._storage.storage, ""), remote, LocalSide(""), local, "auto")
+        side = (StorageSide if item.file else _LookedUp)(self._storage.storage, "")
+        return await are_equal(side, remote, LocalSide(""), local, "auto")
 
 
 class Deletions(Verb):

@@ -57,6 +57,23 @@ async def test_one_alone_is_not_kept_waiting(batcher, service):
     assert service.batches == [["a"], ["b"]]
 
 
+async def test_what_is_asked_for_between_two_batches_goes_with_those_that_wait(batcher, service):
+    async def delete_two():
+        await batcher.delete("a")
+        await batcher.delete("c")
+
+    service.gate = anyio.Event()
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as group:
+            group.start_soon(delete_two)
+            while not service.batches:
+                await anyio.lowlevel.checkpoint()
+            group.start_soon(batcher.delete, "b")
+            await anyio.wait_all_tasks_blocked()
+            service.gate.set()
+    assert service.batches == [["a"], ["b", "c"]]
+
+
 @pytest.mark.parametrize(
     "answer", [None, [], IntegrationResult.success_result([]), IntegrationResult.error_result("no")]
 )
@@ -86,7 +103,7 @@ async def test_whoever_is_cancelled_the_others_are_served_or_told(batcher, servi
             try:
                 outcomes[number] = (await batcher.delete(str(number))).success
             except QuackError as error:
-                outcomes[number] = error.code
+                outcomes[number] = error.code, error.retryable, error.indeterminate
 
     with anyio.fail_after(5):
         async with anyio.create_task_group() as group:
@@ -103,7 +120,7 @@ async def test_whoever_is_cancelled_the_others_are_served_or_told(batcher, servi
             service.gate.set()
     expected = dict.fromkeys(range(4), True)
     if cancelled == leader:
-        expected[follower] = "cut_short"
+        expected[follower] = "cut_short", True, True
     del expected[cancelled]
     assert outcomes == expected
     assert (await batcher.delete("later")).success

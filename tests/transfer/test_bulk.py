@@ -55,6 +55,13 @@ async def test_the_largest_of_a_collection_starts_first(foreign, here):
     assert foreign.started == [f"f{number}" for number in reversed(range(12))]
 
 
+async def test_of_files_of_one_size_the_first_starts_first(foreign, here):
+    names = ["c", "a", "b"]
+    make_tree(here, dict.fromkeys(names, b"x"))
+    await upload_many(foreign, [here / name for name in names], concurrency=1)
+    assert foreign.started == names
+
+
 async def test_any_other_iterable_is_consumed_as_workers_come_free(foreign, here):
     make_tree(here, FILES)
     drawn = []
@@ -79,19 +86,39 @@ async def test_an_async_iterable_is_taken(storage, here):
     assert (await upload_many(storage, inputs())).content.succeeded == 12
 
 
-async def test_no_more_are_under_way_than_asked_for(foreign, here):
-    make_tree(here, FILES)
+async def test_an_input_that_waits_is_waited_for_to_its_end(foreign, here):
+    make_tree(here, {"a": b"x"})
+    send, receive = anyio.create_memory_object_stream(1)
+    results = []
+
+    async def upload():
+        results.append(await upload_many(foreign, receive))
+
+    with anyio.fail_after(20):
+        async with receive, anyio.create_task_group() as group:
+            group.start_soon(upload)
+            async with send:
+                for name in ("first", "second", "third"):
+                    await send.send((here / "a", name))
+                    await anyio.wait_all_tasks_blocked()
+    assert [outcome.target for outcome in results[0].content.outcomes] == ["first", "second", "third"]
+
+
+@pytest.mark.parametrize("concurrency", [3, 40])
+async def test_as_many_are_under_way_as_asked_for_and_no_more(foreign, here, concurrency):
+    make_tree(here, {"a": b"x"})
     foreign.gate = anyio.Event()
-    async with anyio.create_task_group() as group:
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as group:
 
-        async def release():
-            while foreign.active < 3:
-                await anyio.lowlevel.checkpoint()
-            foreign.gate.set()
+            async def release():
+                while foreign.active < concurrency:
+                    await anyio.lowlevel.checkpoint()
+                foreign.gate.set()
 
-        group.start_soon(release)
-        await upload_many(foreign, [here / name for name in FILES], concurrency=3)
-    assert foreign.most_active == 3
+            group.start_soon(release)
+            await upload_many(foreign, [(here / "a", str(n)) for n in range(90)], concurrency=concurrency)
+    assert foreign.most_active == concurrency
 
 
 async def test_a_failed_item_fails_alone(storage, here):
@@ -156,6 +183,16 @@ async def test_a_path_of_the_callers_own_goes_where_it_says(storage, here, there
         assert path.read_bytes() == FILES["f3"]
 
 
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize("path", ["", "a\0b"])
+async def test_a_path_of_the_callers_own_that_is_none_is_refused(memory, here, path, dry_run):
+    await memory.write_bytes("a", b"x")
+    result = await download_many(memory, [("a", path)], target=here, dry_run=dry_run)
+    info = result.content.outcomes[0].error_info
+    assert (info.kind, info.code) == (ErrorKind.INVALID_INPUT, "invalid_name")
+    assert read_tree(here) == {}
+
+
 async def test_without_a_target_names_go_to_the_working_directory(memory, here, monkeypatch):
     monkeypatch.chdir(here)
     await memory.write_bytes("a/b", b"x")
@@ -214,6 +251,37 @@ async def test_only_what_changed_is_moved(make, memory, here, there, tmp_path):
     assert (await download_many(storage, list(FILES), target=there, overwrite="if_changed")).content.skipped == 12
 
 
+async def test_a_file_of_the_working_directory_that_was_only_touched_is_unchanged(memory, here, monkeypatch):
+    monkeypatch.chdir(here)
+    make_tree(here, {"a": b"x"})
+    await upload_many(memory, ["a"])
+    os.utime("a", (2_000_000_000, 2_000_000_000))
+    assert statuses(await upload_many(memory, ["a"], overwrite="if_changed")) == ["skipped"]
+    (here / "a").write_bytes(b"y")
+    os.utime("a", (2_000_000_000, 2_000_000_000))
+    assert statuses(await upload_many(memory, ["a"], overwrite="if_changed")) == ["ok"]
+
+
+async def test_a_file_that_may_have_changed_is_looked_up_once(here, there):
+    class Counting(MemoryStorage):
+        looked_up = 0
+
+        async def _stat(self, path):
+            self.looked_up += 1
+            return await super()._stat(path)
+
+    storage = Counting()
+    await storage.write_bytes("a", b"old")
+    make_tree(here, {"a": b"new"})
+    os.utime(here / "a", (2_000_000_000, 2_000_000_000))
+    assert statuses(await upload_many(storage, [here / "a"], overwrite="if_changed")) == ["ok"]
+    assert storage.looked_up == 1
+    make_tree(there, {"a": b"old"})
+    os.utime(there / "a", (1_000_000_000, 1_000_000_000))
+    assert statuses(await download_many(storage, ["a"], target=there, overwrite="if_changed")) == ["ok"]
+    assert storage.looked_up == 2
+
+
 async def test_a_dry_run_changes_nothing(storage, here, there):
     make_tree(here, FILES)
     planned = await upload_many(storage, [here / "f1", here / "gone"], dry_run=True)
@@ -255,13 +323,16 @@ async def test_fail_fast_gives_up_the_others_and_still_has_a_row_for_each(foreig
     make_tree(here, FILES)
     foreign.gate = anyio.Event()
     inputs = [here / "f1", here / "gone", *(here / name for name in FILES if name != "f1")]
-    result = await upload_many(foreign, iter(inputs), concurrency=3, on_error="fail_fast")
+    with anyio.fail_after(10):
+        result = await upload_many(foreign, iter(inputs), concurrency=3, on_error="fail_fast")
     assert len(result.content.outcomes) == len(inputs)
     assert result.content.outcomes[1].status is TransferStatus.FAILED
     assert result.content.cancelled == len(inputs) - 1
     assert foreign.active == 0
     assert set(foreign.started) <= {"f1", "f0"}
     assert len(result.content.retry_items()) == len(inputs)
+    given_up = next(outcome for outcome in result.content.outcomes if outcome.target == "f11")
+    assert (given_up.attempts, given_up.elapsed, given_up.bytes) == (0, 0.0, 0)
 
 
 async def test_a_cancellation_from_outside_leaves_no_partial_file(foreign, here):
@@ -350,6 +421,28 @@ async def test_what_a_storage_of_ours_writes_anew_is_what_is_called(here, there)
     assert storage.calls == (("up", "a"), ("down", "a"))
 
 
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [(PermissionError(13, "no"), ErrorKind.PERMISSION_DENIED), (KeyError("broken"), ErrorKind.INTERNAL)],
+)
+async def test_whatever_a_storage_of_ours_raises_fails_the_item(here, there, error, kind):
+    class Broken(MemoryStorage):
+        async def _put_file(self, source, write):
+            raise error
+
+        async def _fetch(self, path, target, progress):
+            raise error
+
+    make_tree(here, {"a": b"x"})
+    storage = Broken(name="m")
+    for result in (
+        await upload_many(storage, [here / "a"]),
+        await download_many(storage, ["a"], target=there),
+    ):
+        assert statuses(result) == ["failed"]
+        assert result.content.outcomes[0].error_info.kind is kind
+
+
 async def test_a_storage_that_does_not_come_up_fails_each_item_with_its_reason(here, there):
     class Down(MemoryStorage):
         async def _setup(self):
@@ -364,8 +457,11 @@ async def test_a_storage_that_does_not_come_up_fails_each_item_with_its_reason(h
     assert read_tree(there) == {}
 
 
-async def test_text_is_no_collection_of_items(memory):
-    assert not (await upload_many(memory, "file.txt")).success
+@pytest.mark.parametrize("items", ["file.txt", 5, None])
+async def test_text_and_what_cannot_be_iterated_over_is_no_collection_of_items(memory, items):
+    result = await upload_many(memory, items)
+    assert (result.error_info.kind, result.error_info.code) == (ErrorKind.INVALID_INPUT, "bad_argument")
+    assert repr(items) in result.error
 
 
 async def test_a_storage_that_returns_nonsense_fails_the_item(foreign, here):
@@ -383,7 +479,8 @@ async def test_a_truncated_download_of_a_plain_storage_is_refused(foreign, here)
     foreign.files = {"a": b"short"}
     listed = {"path": "a", "size": 100}
     result = await download_many(foreign, [listed], target=here)
-    assert result.content.outcomes[0].error_info.code == "truncated"
+    info = result.content.outcomes[0].error_info
+    assert (info.code, info.retryable) == ("truncated", True)
     assert read_tree(here) == {}
 
 
@@ -393,6 +490,14 @@ async def test_a_download_says_how_far_it_was_checked(foreign, memory, here):
     assert [outcome.verified for outcome in result.content.outcomes] == ["none", "length"]
     await memory.write_bytes("c", b"z")
     assert (await download_many(memory, ["c"], target=here)).content.outcomes[0].verified in {"length", "full"}
+
+
+async def test_how_long_it_took_is_told_in_seconds(foreign, here):
+    make_tree(here, {"a": b""})
+    report = (await upload_many(foreign, [here / "a", here / "gone"])).content
+    assert [outcome.attempts for outcome in report.outcomes] == [1, 1]
+    for elapsed in (report.elapsed, *(outcome.elapsed for outcome in report.outcomes)):
+        assert 0 < elapsed < 60
 
 
 async def test_nothing_to_do_is_a_success(storage):
@@ -416,7 +521,8 @@ async def test_a_result_of_a_plain_storage_keeps_its_error_kind(foreign, here):
     make_tree(here, {"a": b""})
     result = await upload_many(foreign, [here / "a"])
     assert result.content.outcomes[0].error_info.kind is ErrorKind.PERMISSION_DENIED
-    assert result.content.outcomes[0].error_info.service == "foreign"
+    info = result.content.outcomes[0].error_info
+    assert (info.service, info.operation) == ("foreign", "upload_many")
 
 
 async def test_ten_thousand_items_with_a_bad_one(foreign, here):

@@ -46,6 +46,8 @@ def entry(**fields):
         (entry(mtime=5.0), entry(written=4.0), "auto", None),
         (entry(mtime=5.0), entry(mtime=4.0, written=9.0), "auto", None),
         (entry(mtime=1.0, written=9.0), entry(mtime=5.0), "auto", None),
+        (entry(written=5.0), entry(written=5.0), "auto", True),
+        (entry(mtime=5.0), entry(mtime=4.5, written=9.0), "auto", None),
         (entry(), entry(), "auto", None),
         (entry(mtime=5.0), entry(mtime=5.0), "checksum", None),
     ],
@@ -64,6 +66,22 @@ async def test_an_older_target_is_equal_only_by_a_plain_md5(etag, equal):
     local, remote = FakeSide(is_local=True), FakeSide()
     assert await are_equal(local, entry(mtime=5.0), remote, entry(written=4.0, etag=etag), "auto") is equal
     assert remote.read == []
+
+
+@pytest.mark.parametrize("is_upload", [True, False])
+async def test_a_file_that_was_replaced_since_its_listing_is_judged_by_what_is_there_now(is_upload):
+    local, remote = FakeSide(is_local=True), FakeSide(complete=entry(written=6.0, etag=MD5))
+    ours, theirs = entry(mtime=7.0 if is_upload else 5.0), entry(written=6.0, etag="0" * 32)
+    sides = (local, ours, remote, theirs) if is_upload else (remote, theirs, local, ours)
+    assert await are_equal(*sides, "auto")
+    assert remote.read == []
+
+
+async def test_content_is_compared_by_an_entity_tag_that_is_an_md5_and_the_remote_file_is_not_read():
+    for data, equal in ((DATA, True), (b"Some content", False)):
+        local, remote = FakeSide(data, is_local=True), FakeSide()
+        assert await are_equal(local, entry(), remote, entry(etag=MD5), "checksum") is equal
+        assert (local.read, remote.read) == (["md5"], [])
 
 
 async def test_content_is_compared_by_a_stored_checksum():

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quackcore_async.errors import ErrorKind, QuackError
+from quackcore_async.errors import ErrorKind, QuackError, RemoteNotFoundError
 from quackcore_async.storage import MemoryStorage
 from quackcore_async.transfer import check, sync
 from quackcore_async.transfer.gateway import gateway
@@ -260,6 +260,17 @@ async def test_behind_the_place_where_the_targets_listing_breaks_off_nothing_is_
     assert "e" not in target.content()
 
 
+async def test_a_target_that_goes_away_while_it_is_listed_is_not_taken_for_an_empty_one(here):
+    async def vanish():
+        raise RemoteNotFoundError("it is gone")
+
+    make_tree(here, {"a": b"new", "z": b"new"})
+    target = await Listed(pause=vanish).put({"m": b"old", "z": b"new"})
+    result = await sync(here, (target, ""))
+    assert (result.success, result.error) == (False, "it is gone")
+    assert "a" not in target.content()
+
+
 async def test_a_folder_of_the_target_that_cannot_be_read_is_not_written_to(here, there, monkeypatch):
     make_tree(here, {"locked/a": b"new", "z": b"new"})
     make_tree(there, {"locked/a": b"old", "extra": b""})
@@ -361,6 +372,15 @@ async def test_check_compares_nothing_more_once_the_source_has_broken_off(there)
     result = await check((source, ""), there, progress=events.append)
     assert "broke off" in result.error
     assert [event.phase for event in events] == ["listing"]
+
+
+async def test_check_does_not_wait_for_the_target_once_the_source_has_broken_off():
+    source = await Listed(pause=refuse).put({"a": b"1", "b": b"2"})
+    target = await Listed(pause=never, after=2).put({"a": b"1", "b": b"2", "c": b"3"})
+    with anyio.fail_after(10):
+        result = await check((source, ""), (target, ""))
+    assert "broke off" in result.error
+    assert target.open_listings == 0
 
 
 async def test_check_keeps_the_first_differences_by_path_in_any_order():

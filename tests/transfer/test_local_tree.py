@@ -1,5 +1,6 @@
 import os
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -79,6 +80,20 @@ async def test_unfinished_files_of_this_package_are_left_out(here):
     assert [entry.path for entry in entries] == ["a"]
 
 
+async def test_a_folder_in_which_only_an_unfinished_file_lies_is_one_without_files(here):
+    make_tree(here, {f"sub/.{'0' * 16}.quack-part": b""})
+    entries, _, _ = await walk(here)
+    assert [(entry.path, entry.is_folder) for entry in entries] == [("sub", True)]
+
+
+async def test_no_more_come_at_a_time_than_a_batch(here, monkeypatch):
+    monkeypatch.setattr("quackcore_async.transfer.local_tree._BATCH", 128)
+    monkeypatch.setattr("quackcore_async.transfer.local_tree._PATIENCE", 3600.0)
+    make_tree(here, {f"{number:03}": b"" for number in range(200)})
+    batches = walk_folder(str(here), PatternFilter(), on_skipped=print, on_failure=print)
+    assert [len(batch) async for batch in batches] == [128, 72]
+
+
 async def test_a_folder_that_cannot_be_read_is_a_failure_and_no_empty_folder(here, monkeypatch):
     make_tree(here, {"good/a": b"", "locked/b": b""})
     scandir = os.scandir
@@ -91,4 +106,21 @@ async def test_a_folder_that_cannot_be_read_is_a_failure_and_no_empty_folder(her
     monkeypatch.setattr(os, "scandir", refuse)
     entries, _, failures = await walk(here)
     assert [entry.path for entry in entries] == ["good/a"]
+    assert [failure.code for failure in failures] == ["access_denied"]
+
+
+async def test_a_file_that_cannot_be_looked_at_is_a_failure_and_one_that_went_away_is_none(here, monkeypatch):
+    make_tree(here, {"a": b"", "gone": b"", "locked": b""})
+    lstat = os.lstat
+    errors = {"gone": FileNotFoundError(2, "gone"), "locked": PermissionError(13, "no")}
+
+    def refuse(path):
+        error = errors.get(Path(os.fsdecode(path)).name)
+        if error is not None:
+            raise error
+        return lstat(path)
+
+    monkeypatch.setattr(os, "lstat", refuse)
+    entries, _, failures = await walk(here)
+    assert [entry.path for entry in entries] == ["a"]
     assert [failure.code for failure in failures] == ["access_denied"]

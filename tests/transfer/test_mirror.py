@@ -1,4 +1,5 @@
 import os
+import tempfile
 from datetime import UTC, datetime
 
 import anyio
@@ -7,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from quackcore_async.errors import ErrorKind, QuackError
+from quackcore_async.protocols import UploadOptions
 from quackcore_async.storage import LocalStorage, MemoryStorage
 from quackcore_async.transfer import check, sync
 from tests.transfer.foreign import ForeignStorage, make_tree, read_tree
@@ -132,6 +134,29 @@ async def test_between_storages_files_are_streamed_or_relayed(memory, here, ther
     target = ForeignStorage() if plain else LocalStorage(root=there)
     assert (await sync((memory, ""), (target, ""))).success
     assert (target.files if plain else read_tree(there)) == TREE
+
+
+async def test_a_copy_to_another_storage_keeps_what_is_stored_beside_a_file(memory):
+    options = UploadOptions(
+        content_type="text/x-duck", metadata={"pond": "left"}, mtime=1_000_000_000.0, mode=0o640
+    )
+    await memory.write_bytes("a", b"x", options=options)
+    target = MemoryStorage(name="other")
+    await sync((memory, ""), (target, ""))
+    file = (await target.stat_file("a")).unwrap()
+    assert (file["content_type"], file["metadata"]) == ("text/x-duck", {"pond": "left"})
+    assert (file["mtime"], file["mode"]) == (1_000_000_000.0, 0o640)
+
+
+async def test_a_relay_by_way_of_the_disk_leaves_nothing_there(memory, foreign, here, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(here))
+    for name in ("good", "bad"):
+        await memory.write_bytes(name, b"x")
+    foreign.broken = {"bad"}
+    result = await sync((memory, ""), (foreign, ""))
+    assert (result.content.succeeded, result.content.failed) == (1, 1)
+    assert result.content.outcomes[0].error == "bad is broken"
+    assert list(here.iterdir()) == []
 
 
 async def test_what_the_target_alone_has_stays_unless_it_is_to_be_deleted(remote, here):
@@ -361,7 +386,46 @@ async def test_every_outcome_can_be_had(here, there):
     ]
     outcomes.clear()
     await sync(here, there, on_outcome=outcomes.append)
-    assert [str(outcome.status) for outcome in outcomes] == ["skipped", "skipped"]
+    assert [(str(o.status), o.source, o.target, o.message) for o in outcomes] == [
+        ("skipped", str(here / name), str(there / name), "it is unchanged") for name in "ab"
+    ]
+
+
+async def test_transfers_and_deletions_are_numbered_from_0(here, there):
+    make_tree(here, dict.fromkeys("abc", b""))
+    make_tree(there, dict.fromkeys("xyz", b""))
+    outcomes = []
+    await sync(here, there, delete=True, on_outcome=outcomes.append)
+    for action in ("copy", "delete"):
+        assert sorted(outcome.index for outcome in outcomes if outcome.action == action) == [0, 1, 2]
+
+
+async def test_a_failure_names_the_call_and_the_target(memory, foreign, here):
+    await memory.write_bytes("../a", b"")
+    make_tree(here, {"a": b""})
+    foreign.broken = {"a"}
+    for source, target, service in ((here, (foreign, ""), "foreign"), ((memory, ""), here / "x", "local")):
+        (outcome,) = (await sync(source, target)).content.outcomes
+        assert (outcome.error_info.operation, outcome.error_info.service) == ("sync", service)
+
+
+async def test_deletions_are_counted_among_the_files_of_the_progress(here, there):
+    make_tree(here, {"a": b""})
+    make_tree(there, dict.fromkeys("xyz", b""))
+    events = []
+    await sync(here, there, delete=True, progress=events.append)
+    assert (events[-1].files_done, events[-1].files_total) == (4, 4)
+
+
+async def test_a_deletion_that_fails_ends_the_others_when_it_is_to_fail_fast(foreign, here):
+    make_tree(here, {"a": b""})
+    foreign.files = dict.fromkeys(["x", "y", "z"], b"")
+    outcomes = []
+    result = await sync(
+        here, (foreign, ""), delete=True, on_error="fail_fast", concurrency=1, on_outcome=outcomes.append
+    )
+    assert (result.content.succeeded, result.content.failed) == (1, 1)
+    assert [outcome.target for outcome in outcomes if outcome.status == "failed"] == ["foreign:x"]
 
 
 async def test_a_failure_ends_everything_when_it_is_to_fail_fast(foreign, here):
@@ -399,7 +463,8 @@ async def test_trees_that_lie_within_each_other_are_refused(here, memory):
     [{"compare": "guess"}, {"checksum": True, "size_only": True}, {"concurrency": 0}, {"on_error": "explode"}],
 )
 async def test_a_wrong_argument_is_a_result(here, there, options):
-    assert (await sync(here, there, **options)).error_info.kind is ErrorKind.INVALID_INPUT
+    info = (await sync(here, there, **options)).error_info
+    assert (info.kind, info.code) == (ErrorKind.INVALID_INPUT, "bad_argument")
 
 
 @pytest.mark.parametrize("side", [None, 5, "", ("a", "b", "c")])

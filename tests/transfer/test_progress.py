@@ -96,9 +96,11 @@ async def test_a_coroutine_function_is_told_while_items_are_under_way(foreign, h
 async def test_an_upload_to_a_plain_storage_counts_its_bytes(foreign, here):
     make_tree(here, {"a": b"12345"})
     events = []
-    assert (await upload_many(foreign, [here / "a"], progress=events.append)).success
+    result = await upload_many(foreign, iter([here / "a"]), progress=events.append)
+    assert result.success
     assert "a" in foreign.files
     assert 5 in [event.item_bytes for event in events]
+    assert result.content.bytes == 5
 
 
 async def test_a_download_of_a_plain_storage_counts_its_bytes(foreign, here):
@@ -106,3 +108,54 @@ async def test_a_download_of_a_plain_storage_counts_its_bytes(foreign, here):
     events = []
     assert (await download_many(foreign, ["a"], target=here, progress=events.append)).success
     assert 5 in [event.item_bytes for event in events]
+
+
+async def test_an_event_names_where_the_item_goes_or_else_what_it_was_made_of(memory, here):
+    make_tree(here, {"a": b"x"})
+    events = []
+    await upload_many(memory, [(here / "a", "b"), 5], progress=events.append)
+    assert {event.item for event in events if event.phase == "transfer"} == {"b", "5"}
+
+
+async def test_an_object_whose_call_is_a_coroutine_function_is_awaited(memory, here):
+    make_tree(here, {"a": b"x"})
+
+    class Progress:
+        def __init__(self):
+            self.phases = []
+
+        async def __call__(self, event):
+            await anyio.lowlevel.checkpoint()
+            self.phases.append(event.phase)
+
+    progress = Progress()
+    await upload_many(memory, [here / "a"], progress=progress)
+    assert progress.phases[-1] == "done"
+
+
+async def test_a_coroutine_function_is_told_each_event_before_the_next_until_it_is_closed():
+    told = []
+
+    async def progress(event):
+        await anyio.lowlevel.checkpoint()
+        told.append(event.item)
+
+    reporter = ProgressReporter(progress)
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as group:
+            reporter.open()
+            group.start_soon(reporter.deliver_until_closed)
+            for item in "abc":
+                reporter.finish(reporter.meter(item, 0))
+                while item not in told:
+                    await anyio.lowlevel.checkpoint()
+            reporter.close()
+    assert told == ["a", "b", "c"]
+
+
+def test_files_of_a_listing_are_told_by_the_thousand():
+    events = []
+    reporter = ProgressReporter(events.append)
+    for _ in range(2500):
+        reporter.find(1)
+    assert [(event.phase, event.files_total) for event in events] == [("listing", 1000), ("listing", 2000)]

@@ -32,6 +32,18 @@ async def test_downloads_and_deletions_stream_too(memory, here):
     assert [outcome.status async for outcome in stream_delete_many(memory, map(str, range(5)))] == ["ok"] * 5
 
 
+async def test_a_failure_names_the_call_and_the_storage(foreign, here):
+    make_tree(here, {"a": b"x"})
+    streams = {
+        "stream_upload_many": stream_upload_many(foreign, [here / "gone"]),
+        "stream_download_many": stream_download_many(foreign, ["missing"], target=here),
+        "stream_delete_many": stream_delete_many(foreign, ["missing"]),
+    }
+    for operation, stream in streams.items():
+        (outcome,) = [outcome async for outcome in stream]
+        assert (outcome.error_info.service, outcome.error_info.operation) == ("foreign", operation)
+
+
 async def test_an_endless_input_is_consumed_no_further_than_its_outcomes(foreign, endless):
     count = 0
     async for _outcome in stream_upload_many(foreign, endless(), concurrency=4):
@@ -115,7 +127,8 @@ async def test_an_async_generator_that_waits_past_the_window_is_not_interrupted(
             await anyio.lowlevel.checkpoint()
         yield here / "a", "second"
 
-    outcomes = [outcome.target async for outcome in stream_upload_many(foreign, inputs())]
+    with anyio.fail_after(10):
+        outcomes = [outcome.target async for outcome in stream_upload_many(foreign, inputs())]
     assert outcomes == ["first", "second"]
 
 

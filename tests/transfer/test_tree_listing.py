@@ -36,8 +36,9 @@ async def listed(side, *, must_exist=True, **options):
 
 async def taken_from(listing):
     keys = []
-    while batch := await listing.take():
-        keys += [entry.key for entry in batch]
+    with anyio.fail_after(10):
+        while batch := await listing.take():
+            keys += [entry.key for entry in batch]
     return keys
 
 
@@ -71,6 +72,32 @@ async def test_a_failure_is_kept_with_what_came_before_it():
     listing = await listed(Batches([[b"a"]], QuackError("broke off")))
     assert await taken_from(listing) == [b"a"]
     assert "broke off" in str(listing.failure)
+
+
+async def test_who_waits_for_more_is_told_that_there_is_none():
+    listing = TreeListing(Batches([]))
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as group:
+            group.start_soon(taken_from, listing)
+            await anyio.wait_all_tasks_blocked()
+            await listing.list_side(PatternFilter(), must_exist=True)
+    assert listing.is_over
+
+
+async def test_a_cancellation_is_no_failure_of_the_listing():
+    class Waiting(Batches):
+        async def batches(self, patterns, *, must_exist):
+            yield [Entry(b"a")]
+            await anyio.sleep_forever()
+
+    listing = TreeListing(Waiting([]))
+    with anyio.CancelScope() as scope:
+        async with anyio.create_task_group() as group:
+            group.start_soon(lambda: listing.list_side(PatternFilter(), must_exist=True))
+            await anyio.wait_all_tasks_blocked()
+            scope.cancel()
+    assert scope.cancelled_caught
+    assert listing.failure is None
 
 
 async def test_what_a_target_does_not_show_ends_its_listing():

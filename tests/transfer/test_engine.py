@@ -1,0 +1,63 @@
+"""When workers are to take no more items."""
+
+import math
+
+import pytest
+
+from quackcore_async.transfer.engine import Burst, Job
+from quackcore_async.transfer.report import TransferAction, TransferOutcome, TransferStatus
+
+
+def add(burst, index, status=TransferStatus.OK):
+    action = TransferAction.DELETE
+    burst.add(Job(index, action, entry=f"e{index}"), TransferOutcome(index=index, action=action, status=status))
+
+
+async def test_a_burst_is_over_once_so_many_outcomes_are_ready():
+    burst = Burst(max_outcomes=2, window=3600.0)
+    for index, is_over in enumerate((False, True)):
+        assert not burst.is_over
+        add(burst, index)
+        assert burst.is_over is is_over
+
+
+async def test_a_burst_is_over_once_its_window_is_which_the_first_outcome_opens():
+    burst = Burst(max_outcomes=100, window=0.0)
+    assert not burst.is_over
+    add(burst, 0)
+    assert burst.is_over
+
+
+async def test_later_outcomes_leave_the_window_and_the_wait_for_input_as_they_are():
+    burst = Burst(max_outcomes=100, window=3600.0)
+    scope = burst.input_scope()
+    assert scope.deadline == math.inf
+    add(burst, 0)
+    deadline = scope.deadline
+    assert deadline < math.inf
+    add(burst, 1)
+    assert (burst.deadline, scope.deadline) == (deadline, deadline)
+
+
+async def test_a_burst_without_a_limit_is_never_over_nor_is_a_wait_for_input():
+    burst = Burst()
+    for index in range(3):
+        add(burst, index)
+        assert not burst.is_over
+        assert burst.input_scope().deadline == math.inf
+
+
+@pytest.mark.parametrize(
+    ("status", "is_unfinished"),
+    [
+        (TransferStatus.OK, False),
+        (TransferStatus.SKIPPED, False),
+        (TransferStatus.DRY_RUN, False),
+        (TransferStatus.FAILED, True),
+        (TransferStatus.CANCELLED, True),
+    ],
+)
+def test_what_failed_or_was_given_up_can_be_tried_again(status, is_unfinished):
+    burst = Burst()
+    add(burst, 7, status)
+    assert burst.unfinished == ({7: "e7"} if is_unfinished else {})
