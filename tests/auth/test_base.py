@@ -244,6 +244,19 @@ async def test_an_exception_is_a_result(method: str):
     assert result.error_info.operation == method
 
 
+@pytest.mark.parametrize("method", ["authenticate", "refresh_credentials"])
+async def test_what_a_hook_raises_is_a_result_that_names_the_method(method: str):
+    provider = Hooked()
+    await provider.authenticate()
+    await provider.refresh_credentials()
+    if method == "authenticate":
+        await provider.logout()
+    provider.failure = ConnectionRefusedError("refused")
+    result = await getattr(provider, method)()
+    assert result.error_info.kind is ErrorKind.UNAVAILABLE
+    assert result.error_info.operation == method
+
+
 async def test_what_is_no_result_is_a_broken_contract():
     provider = Overriding()
     provider.outcome = {"token": "x"}

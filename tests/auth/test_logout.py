@@ -47,7 +47,9 @@ async def test_the_service_is_told_of_the_newest_refresh_token(service: Service)
     assert service.revoked == ["renewal-1-1"]
 
 
-async def test_a_service_that_cannot_be_told_does_not_keep_the_login_here(service: Service):
+async def test_a_service_that_cannot_be_told_does_not_keep_the_login_here(
+    service: Service, caplog: pytest.LogCaptureFixture
+):
     provider = Revoking(service, credentials_file="login.json")
     await provider.authenticate()
     service.failure = ConnectionError("unreachable")
@@ -55,6 +57,7 @@ async def test_a_service_that_cannot_be_told_does_not_keep_the_login_here(servic
     assert result.success
     assert result.content == {"revoked": False, "deleted": True}
     assert "could not be told: unreachable" in str(result.message)
+    assert "the service of example could not be told of the logout: unreachable" in caplog.text
     assert not Path(str(provider.credentials_file)).exists()
 
 

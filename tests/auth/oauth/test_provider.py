@@ -11,6 +11,7 @@ import anyio.to_thread
 import httpx
 import pytest
 from pydantic import SecretStr
+from trio.testing import MockClock
 
 from quackcore_async.auth import (
     AuthorizationRequest,
@@ -166,6 +167,25 @@ async def test_the_port_is_free_again_after_the_login(provide):
     assert (await provider.authenticate()).success
     async with await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=ports[0]):
         pass
+
+
+@pytest.mark.parametrize("anyio_backend", [("trio", {"clock": MockClock(autojump_threshold=0)})])
+async def test_a_person_has_five_minutes(authorization_server):
+    async def handler(url: str) -> None:
+        return
+
+    server = authorization_server
+    provider = OAuthProvider(
+        server.client_id,
+        auth_url=server.auth_url,
+        token_url=server.token_url,
+        redirect_uri="http://127.0.0.1:0/callback",
+        authorization_handler=handler,
+    )
+    started = anyio.current_time()
+    result = await provider.authenticate()
+    assert result.error_info.code == "login_timeout"
+    assert anyio.current_time() - started == pytest.approx(300)
 
 
 async def test_a_cancelled_login_ends_at_once_and_frees_the_port(provide):
@@ -396,6 +416,7 @@ async def test_invalid_grant_asks_for_a_login(authorization_server, provide):
     assert result.error_info.kind is ErrorKind.AUTH_REQUIRED
     assert result.error_info.code == "invalid_grant"
     assert result.error_info.status_code == 400
+    assert result.error.startswith("the login could not be renewed: ")
 
 
 @pytest.mark.parametrize("method", ["post", "basic"])
@@ -406,6 +427,7 @@ async def test_a_wrong_secret_is_a_wrong_configuration(authorization_server, pro
     assert result.error_info.kind is ErrorKind.MISCONFIGURED
     assert result.error_info.code == "client_rejected"
     assert result.error_info.status_code == 401
+    assert result.error.startswith("the login failed: ")
 
 
 @pytest.mark.parametrize("secret", ["plain", "with: colon, blank + plus and %41", "\u00fcml\u00e4ut"])
@@ -526,8 +548,33 @@ def test_what_cannot_work_is_refused_when_it_is_made(options):
     }
     with pytest.raises(InvalidConfigError) as caught:
         OAuthProvider(**(defaults | options))
+    assert list(options)[-1] in str(caught.value)
     assert "S3CR3T" not in str(caught.value)
     assert "evil" not in str(caught.value)
+
+
+FLOW_SETS = [
+    "response_type",
+    "client_id",
+    "redirect_uri",
+    "scope",
+    "state",
+    "code_challenge",
+    "code_challenge_method",
+]
+FLOW_SENDS = ["grant_type", "client_id", "client_secret", "client_assertion", "client_assertion_type", "code"]
+FLOW_SENDS += ["redirect_uri", "code_verifier", "refresh_token", "scope", "device_code"]
+
+
+@pytest.mark.parametrize(
+    ("argument", "name"),
+    [("extra_auth_params", name) for name in FLOW_SETS] + [("extra_token_params", name) for name in FLOW_SENDS],
+)
+def test_no_extra_parameter_takes_the_place_of_one_of_the_flow_s_own(argument, name):
+    with pytest.raises(InvalidConfigError, match=f"{argument} has '{name}' in it"):
+        OAuthProvider(
+            "id", None, "https://a.example/auth", "https://a.example/token", **{argument: {name: "mine"}}
+        )
 
 
 def test_plain_http_is_for_those_who_ask_for_it():

@@ -79,6 +79,16 @@ async def test_a_file_that_cannot_be_read_is_an_error(monkeypatch: pytest.Monkey
             await EnvironmentStore().load("example")
 
 
+async def test_a_file_may_have_64_kilobytes_and_not_a_byte_more(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    path = tmp_path / "secret"
+    monkeypatch.setenv("QUACK_EXAMPLE_TOKEN_FILE", str(path))
+    path.write_bytes(b"x" * 65536)
+    assert await EnvironmentStore().load("example") == {"token": "x" * 65536}
+    path.write_bytes(b"x" * 65537)
+    with pytest.raises(CredentialStoreError, match="larger than 65536 bytes"):
+        await EnvironmentStore().load("example")
+
+
 async def test_a_renewed_login_stays_in_memory_with_one_warning(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
