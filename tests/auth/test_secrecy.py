@@ -2,6 +2,7 @@
 
 import copy
 import io
+import json
 import logging
 import pickle
 import traceback
@@ -14,7 +15,7 @@ from quackcore_async.auth import ChainStore, Credentials, FileStore, KeyringStor
 from quackcore_async.auth.oauth.client_authentication import Presented
 from quackcore_async.errors import QuackError, TokenRefreshError
 from quackcore_async.protocols.signing import RequestSecrets
-from quackcore_async.redaction import Secret
+from quackcore_async.redaction import Secret, scrub
 from tests.auth.service import Clocks, Provider, Service
 
 SENTINEL = "S3CR3T"
@@ -132,6 +133,15 @@ async def test_a_token_that_no_header_can_carry_is_refused_unseen(provider: Prov
         provider.request_secrets(Credentials(SENTINEL + tail))
     assert caught.value.code == "token_unusable"
     assert SENTINEL not in str(caught.value)
+
+
+async def test_what_else_a_stored_login_has_in_it_is_scrubbed_while_it_is_used(clocks: Clocks):
+    path = Path.home() / "login.json"
+    path.write_text(json.dumps({"access_token": "token-1", "answer": {"id_token": f"{SENTINEL}-identity"}}))
+    path.chmod(0o600)
+    provider = Provider(Service(clocks), credentials_file=str(path))
+    assert await provider.get_token() == "token-1"
+    assert scrub(f"refused {SENTINEL}-identity") == "refused ***"
 
 
 async def test_a_broken_file_is_not_quoted(clocks: Clocks):

@@ -5,6 +5,7 @@ import logging
 import pickle
 import traceback
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import anyio
 import anyio.to_thread
@@ -221,12 +222,13 @@ async def test_an_address_elsewhere_needs_a_handler_or_the_two_halves(authorizat
 
 
 async def test_client_credentials_need_no_person(authorization_server, provide):
-    provider = provide(flow="client_credentials", auth_url="", scope="jobs", audience="https://api.example")
+    where = {"audience": "https://api.example", "resource": "https://api.example/jobs"}
+    provider = provide(flow="client_credentials", auth_url="", scope="jobs", **where)
     result = await provider.authenticate()
     assert result.success, result.error
     (form,) = authorization_server.grants("client_credentials")
     assert form["scope"] == "jobs"
-    assert form["audience"] == "https://api.example"
+    assert {name: form[name] for name in where} == where
     renewed = await provider.refresh_credentials()
     assert renewed.success
     assert renewed.token != result.token
@@ -323,6 +325,13 @@ async def test_a_name_or_a_key_says_which_login_is_meant(provide):
 
 
 # The two halves.
+
+
+async def test_a_person_is_sent_with_what_the_server_asks_for_in_addition(provide):
+    where = {"audience": "https://api.example", "resource": "https://api.example/jobs"}
+    request = await provide(extra_auth_params={"prompt": "consent"}, **where).authorization_url()
+    sent = dict(parse_qsl(urlsplit(request.url).query))
+    assert {name: sent[name] for name in (*where, "prompt")} == {**where, "prompt": "consent"}
 
 
 async def test_a_web_app_uses_the_two_halves(authorization_server, provide):

@@ -223,7 +223,7 @@ async def test_a_lax_file_in_the_guides_format_is_tightened(
     put(path, json.dumps(login).encode(), 0o644)
     assert await store.load() == login
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert "could be read by others" in caplog.text
+    assert f"{path} could be read by others" in caplog.text
 
 
 @pytest.mark.parametrize("content", [b'{"something": "else"}', b"{"])
