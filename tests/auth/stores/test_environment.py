@@ -79,6 +79,22 @@ async def test_a_file_that_cannot_be_read_is_an_error(monkeypatch: pytest.Monkey
             await EnvironmentStore().load("example")
 
 
+@pytest.mark.parametrize("begun", [b"", b"half-a-to"], ids=["not begun", "not ended"])
+async def test_a_pipe_that_somebody_still_writes_to_is_neither_waited_for_nor_half_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, begun: bytes
+):
+    path = tmp_path / "secret"
+    os.mkfifo(path)
+    writer = os.open(path, os.O_RDWR)
+    try:
+        os.write(writer, begun)
+        monkeypatch.setenv("QUACK_EXAMPLE_TOKEN_FILE", str(path))
+        with pytest.raises(CredentialStoreError, match="QUACK_EXAMPLE_TOKEN_FILE names cannot be read: Resource"):
+            await EnvironmentStore().load("example")
+    finally:
+        os.close(writer)
+
+
 async def test_a_file_may_have_64_kilobytes_and_not_a_byte_more(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     path = tmp_path / "secret"
     monkeypatch.setenv("QUACK_EXAMPLE_TOKEN_FILE", str(path))
