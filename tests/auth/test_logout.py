@@ -116,11 +116,12 @@ async def test_a_login_in_the_environment_is_not_taken_up_again(service: Service
 async def test_a_cancelled_logout_is_carried_out(service: Service):
     provider = Revoking(service, credentials_file="login.json")
     await provider.authenticate()
-    async with anyio.create_task_group() as group:
-        group.start_soon(provider.logout)
-        while not service.revoked:
-            await anyio.sleep(0)
-        group.cancel_scope.cancel()
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as group:
+            group.start_soon(provider.logout)
+            while not service.revoked:
+                await anyio.sleep(0)
+            group.cancel_scope.cancel()
     assert not Path(str(provider.credentials_file)).exists()
 
 
