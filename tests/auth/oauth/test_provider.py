@@ -478,13 +478,13 @@ def test_the_positions_are_those_of_the_specification():
         "https://a.example/token",
         "http://localhost:8080/cb",
         "read",
-        None,
+        "/srv/login.json",
         None,
     )
     assert (provider.client_id, provider.client_secret) == ("id", "secret")
     assert (provider.auth_url, provider.token_url) == ("https://a.example/auth", "https://a.example/token")
     assert (provider.redirect_uri, provider.scope) == ("http://localhost:8080/cb", "read")
-    assert provider.credentials_file is None
+    assert provider.credentials_file == "/srv/login.json"
     assert provider.name == "OAuth"
 
 
