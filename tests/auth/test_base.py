@@ -182,7 +182,7 @@ async def test_get_credentials_renews_an_expired_token_once():
 async def test_an_expired_token_that_a_written_login_took_from_its_own_file_is_renewed_at_once():
     class Remembering(Overriding):
         async def authenticate(self) -> AuthResult:
-            self.token, self.expiry = "stored", int(self._clock()) - 100
+            self.token, self.expiry = "t0ken-of-a-file", int(self._clock()) - 100
             return AuthResult.success_result(token=self.token, expiry=self.expiry)
 
     provider = Remembering(clock=Clock())

@@ -129,13 +129,13 @@ async def test_a_provider_written_without_hooks_can_log_out():
     class Written(Provider):
         async def authenticate(self) -> AuthResult:
             self._ensure_credentials_directory()
-            Path(str(self.credentials_file)).write_text(json.dumps({"token": "written"}))
-            return AuthResult.success_result(token="written")
+            Path(str(self.credentials_file)).write_text(json.dumps({"token": "t0ken-of-a-file"}))
+            return AuthResult.success_result(token="t0ken-of-a-file")
 
     provider = Written(Service(Clocks()), credentials_file="login.json")
     await provider.authenticate()
     credentials: Any = await provider.get_credentials()
-    assert credentials["token"] == "written"
+    assert credentials["token"] == "t0ken-of-a-file"
     assert (await provider.logout()).success
     assert await provider.get_credentials() is None
 

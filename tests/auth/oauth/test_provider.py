@@ -211,7 +211,7 @@ async def test_a_cancelled_login_ends_at_once_and_frees_the_port(provide):
 async def test_an_address_elsewhere_needs_a_handler_or_the_two_halves(authorization_server):
     provider = OAuthProvider(
         "id",
-        "secret",
+        "s3cret-word",
         authorization_server.auth_url,
         authorization_server.token_url,
         "https://app.example/callback",
@@ -473,7 +473,7 @@ async def test_an_unreachable_server_may_be_asked_again_later(provide):
 def test_the_positions_are_those_of_the_specification():
     provider = OAuthProvider(
         "id",
-        "secret",
+        "s3cret-word",
         "https://a.example/auth",
         "https://a.example/token",
         "http://localhost:8080/cb",
@@ -481,7 +481,7 @@ def test_the_positions_are_those_of_the_specification():
         "/srv/login.json",
         None,
     )
-    assert (provider.client_id, provider.client_secret) == ("id", "secret")
+    assert (provider.client_id, provider.client_secret) == ("id", "s3cret-word")
     assert (provider.auth_url, provider.token_url) == ("https://a.example/auth", "https://a.example/token")
     assert (provider.redirect_uri, provider.scope) == ("http://localhost:8080/cb", "read")
     assert provider.credentials_file == "/srv/login.json"
@@ -670,7 +670,7 @@ async def test_any_transport_of_httpx_may_be_the_wire(anyio_backend):
 
     provider = OAuthProvider(
         "id",
-        "secret",
+        "s3cret-word",
         token_url="https://idp.example/token",
         flow="client_credentials",
         wire=httpx.MockTransport(answer),

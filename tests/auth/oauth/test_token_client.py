@@ -26,7 +26,7 @@ class Slow(httpx.AsyncBaseTransport):
 
 def provider_for(wire: Slow) -> OAuthProvider:
     return OAuthProvider(
-        "id", "secret", token_url="https://idp.example/token", flow="client_credentials", wire=wire
+        "id", "s3cret-word", token_url="https://idp.example/token", flow="client_credentials", wire=wire
     )
 
 
