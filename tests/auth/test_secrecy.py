@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 
 from quackcore_async.auth import ChainStore, Credentials, FileStore, KeyringStore, MemoryStore, RefreshEvent
-from quackcore_async.auth.oauth.client_authentication import Presented
 from quackcore_async.errors import QuackError, TokenRefreshError
 from quackcore_async.protocols.signing import RequestSecrets
-from quackcore_async.redaction import Secret, scrub
+from quackcore_async.redaction import scrub
 from tests.auth.service import Clocks, Provider, Service
 
 SENTINEL = "S3CR3T"
@@ -175,8 +174,3 @@ async def test_a_keyring_that_raises_its_content_is_not_quoted(monkeypatch: pyte
         with pytest.raises(QuackError) as caught:
             await attempt
         assert SENTINEL not in "".join(traceback.format_exception(caught.value))
-
-
-def test_what_a_request_carries_to_authenticate_a_client_is_not_shown():
-    presented = Presented({"client_secret": "S3CR3T"}, {"Authorization": "Basic S3CR3T"}, (Secret("S3CR3T"),))
-    assert "S3CR3T" not in repr(presented)
