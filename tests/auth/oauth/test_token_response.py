@@ -53,8 +53,11 @@ def test_an_answer_that_cannot_be_used_is_a_corrupted_one_with_its_status(body: 
     assert caught.value.status_code == 200
 
 
-def test_an_answer_may_have_64_kilobytes():
-    assert read(json.dumps(token()).encode().ljust(65536)).token == "t0ken"
+def test_an_answer_may_have_64_kilobytes_and_not_a_byte_more():
+    body = json.dumps(token()).encode()
+    assert read(body.ljust(65536)).token == "t0ken"
+    with pytest.raises(AuthError, match="longer than 65536 bytes"):
+        read(body.ljust(65537))
 
 
 def token(**members: Any) -> dict[str, Any]:
