@@ -125,6 +125,7 @@ async def test_timeout_bounds_a_single_attempt() -> None:
         await STEADY.replace(timeout=3.0).call(anyio.sleep_forever)
     assert anyio.current_time() - started == pytest.approx(3.0)
     assert (caught.value.attempts, caught.value.retryable, caught.value.indeterminate) == (1, True, True)
+    assert str(caught.value) == "no success within 3 seconds"
     assert caught.value.__cause__ is None
 
 

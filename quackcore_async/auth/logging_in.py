@@ -29,7 +29,7 @@ async def take_up(login: Login, credentials: Credentials, outcomes: list[Outcome
     """Keep a login that came by another way than the hook: stored first, published then."""
     landed: list[Outcome] = []
     work = partial(_keep_new, login, credentials, login.clocks.now(), landed, outcomes, lock=True)
-    await protected(work, limit=SHIELD_SECONDS, grace=SHIELD_SECONDS)
+    await protected(work, limit=SHIELD_SECONDS)
     return landed[0] if landed else _failed(login, _cut_short(login))
 
 
@@ -68,7 +68,7 @@ async def _log_in_anew(login: Login, outcomes: list[Outcome] | None) -> Outcome:
         sent = login.clocks.now()
         fresh = await login.owner._authenticate()
         work = partial(_keep_new, login, fresh, sent, landed, outcomes, lock=True)
-        await protected(work, limit=SHIELD_SECONDS, grace=SHIELD_SECONDS)
+        await protected(work, limit=SHIELD_SECONDS)
     else:
         async with login.lock():
             stored = news(login, await read(login))

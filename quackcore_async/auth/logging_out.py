@@ -27,7 +27,7 @@ async def log_out(login: Login, outcomes: list[Outcome] | None) -> Outcome:
     landed: list[Outcome] = []
     try:
         async with login.lock():
-            await protected(partial(_end, login, landed, outcomes), limit=END_SECONDS, grace=END_SECONDS)
+            await protected(partial(_end, login, landed, outcomes), limit=END_SECONDS)
     except Exception as exc:  # noqa: BLE001 - the one place where it becomes a result
         return Outcome(Work.LOGOUT, login.failure(exc, "logout"))
     if landed:

@@ -182,7 +182,7 @@ async def test_get_credentials_renews_an_expired_token_once():
 async def test_an_expired_token_that_a_written_login_took_from_its_own_file_is_renewed_at_once():
     class Remembering(Overriding):
         async def authenticate(self) -> AuthResult:
-            self.token, self.expiry = "stored", int(self._clock()) - 100
+            self.token, self.expiry = "t0ken-of-a-file", int(self._clock()) - 100
             return AuthResult.success_result(token=self.token, expiry=self.expiry)
 
     provider = Remembering(clock=Clock())
@@ -240,6 +240,19 @@ async def test_an_exception_is_a_result(method: str):
     provider.outcome = ConnectionRefusedError("refused")
     result = await getattr(provider, method)()
     assert not result.success
+    assert result.error_info.kind is ErrorKind.UNAVAILABLE
+    assert result.error_info.operation == method
+
+
+@pytest.mark.parametrize("method", ["authenticate", "refresh_credentials"])
+async def test_what_a_hook_raises_is_a_result_that_names_the_method(method: str):
+    provider = Hooked()
+    await provider.authenticate()
+    await provider.refresh_credentials()
+    if method == "authenticate":
+        await provider.logout()
+    provider.failure = ConnectionRefusedError("refused")
+    result = await getattr(provider, method)()
     assert result.error_info.kind is ErrorKind.UNAVAILABLE
     assert result.error_info.operation == method
 

@@ -89,6 +89,16 @@ async def test_a_wall_clock_set_forward_causes_one_refresh(provider: Provider, s
     assert service.refreshes == 1
 
 
+@pytest.mark.parametrize(("clock", "moment"), [("wall", "fresh_until_wall"), ("monotonic", "fresh_until")])
+async def test_either_clock_ends_the_time_in_which_nothing_is_thought_of(
+    provider: Provider, service: Service, clocks: Clocks, clock: str, moment: str
+):
+    await provider.authenticate()
+    setattr(clocks, clock, getattr(provider._login, moment))
+    assert await provider.get_token()
+    assert service.refreshes == 1
+
+
 async def test_a_wall_clock_set_back_makes_no_token_eternal(provider: Provider, service: Service, clocks: Clocks):
     await provider.authenticate()
     clocks.wall -= DAY

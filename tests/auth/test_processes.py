@@ -167,6 +167,18 @@ async def test_a_login_that_was_renewed_and_expired_elsewhere_is_renewed_with_it
     assert (service.refreshes, service.reuses) == (2, 0)
 
 
+async def test_what_one_provider_of_a_loop_finds_renewed_the_others_have_as_well(service: Service):
+    ours, yours = (Provider(service, credentials_file="login.json") for _ in range(2))
+    theirs = elsewhere(Provider(service, credentials_file="login.json"))
+    for provider in (ours, yours, theirs):
+        await provider.authenticate()
+    refused = yours.generation
+    await theirs.refresh_credentials()
+    assert (await ours.authenticate()).token == "access-1-1"
+    assert (await yours.refresh_credentials(rejected=refused)).token == "access-1-1"
+    assert (service.refreshes, service.reuses) == (1, 0)
+
+
 async def test_accounts_and_stores_are_apart(service: Service, clocks: Clocks):
     store = MemoryStore()
     mine = Provider(service, store=store, store_key="mine")

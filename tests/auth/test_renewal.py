@@ -83,6 +83,20 @@ async def test_a_thousand_callers_share_a_failure_and_nobody_asks_again_too_soon
     assert service.refreshes == (1 if getattr(failure, "code", "") == "invalid_grant" else 2)
 
 
+async def test_who_asks_again_too_soon_learns_the_cause_too_but_not_the_frames_that_hold_tokens(
+    provider: Provider, service: Service
+):
+    await provider.authenticate()
+    service.failure = ValueError("<html>")
+    await provider.refresh_credentials()
+    again = await provider.refresh_credentials()
+    assert again.exception is not None
+    cause = again.exception.__cause__
+    assert isinstance(cause, ValueError)
+    assert (str(cause), cause.__traceback__) == ("<html>", None)
+    assert service.refreshes == 1
+
+
 async def test_a_retry_after_is_waited_for(provider: Provider, service: Service, clocks: Clocks):
     await provider.authenticate()
     service.failure = TransportError("busy", retry_after=40.0, retryable=True)
@@ -106,6 +120,11 @@ async def test_the_back_off_doubles_up_to_a_minute(provider: Provider, service: 
         await provider.refresh_credentials()
         clocks.advance(60)
     assert ceilings == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    service.failure = None
+    assert (await provider.refresh_credentials()).success
+    service.failure = TransportError("down", retryable=True)
+    await provider.refresh_credentials()
+    assert ceilings[-1] == 1
 
 
 async def test_a_failed_refresh_does_not_take_a_token_away_that_still_works(
@@ -147,6 +166,16 @@ async def test_what_a_caller_sees_is_on_the_disk(provider: Provider, service: Se
         credentials: Any = await provider.get_credentials()
         assert stored()["refresh_token"] == credentials.refresh_token
         assert stored()["access_token"] == credentials.token
+
+
+async def test_the_store_counts_how_often_it_was_written_whoever_writes(service: Service):
+    numbers = []
+    for _ in range(3):
+        provider = elsewhere(Provider(service, credentials_file="login.json"))
+        await provider.authenticate()
+        await provider.refresh_credentials()
+        numbers.append(stored()["generation"])
+    assert numbers == [2, 3, 4]
 
 
 async def test_nobody_sees_a_token_before_it_is_stored(
@@ -422,6 +451,7 @@ async def test_a_renewed_login_that_cannot_be_stored_is_used_and_stored_later(
         assert (await provider.refresh_credentials()).token == "access-1-1"
         assert (events[-1].kind, events[-1].success, events[-1].saved) == ("refresh", True, False)
         assert events[-1].error_info.code == "disk_full"
+        assert events[-1].error_info.operation == "save_credentials"
         for _ in range(20):
             assert await provider.get_token() == "access-1-1"
         assert saves[0] == 2

@@ -142,6 +142,14 @@ def test_a_value_that_cannot_be_sent_is_refused_and_not_shown(make, value):
     assert caught.value.__cause__ is None
 
 
+def test_a_secret_may_have_64_kilobytes_and_not_a_byte_more():
+    assert BearerTokenProvider("t" * 65536).request_secrets(None).headers == {
+        "Authorization": "Bearer " + "t" * 65536
+    }
+    with pytest.raises(InvalidConfigError, match="longer than 65536 bytes"):
+        BearerTokenProvider("t" * 65537)
+
+
 @pytest.mark.parametrize(
     "name", ["", "X Key", "X:Key", "X-Key\r", "X-Key\n", "\u00dcber", "X-Key\0", 'X"', "(x)", None, 7]
 )

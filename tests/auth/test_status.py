@@ -33,6 +33,7 @@ async def test_it_is_valid_then_and_renewable_by_its_refresh_token(asking: Inter
     status = await asking.status()
     assert (status.state, status.renewable, status.is_usable) == ("valid", True, True)
     assert status.expires_at == int(clocks.wall) + 3600
+    assert status.kept_in == asking.credentials_file
 
 
 async def test_an_expired_one_can_be_renewed_until_the_service_has_called_it_off(

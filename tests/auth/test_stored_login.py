@@ -47,7 +47,7 @@ def test_another_format_is_refused(version: object):
         StoredLogin.from_mapping({"v": version, "token": "t"})
 
 
-@pytest.mark.parametrize("version", ["S3CR3T", ["S3CR3T"], 10**18, 1.5])
+@pytest.mark.parametrize("version", ["S3CR3T", ["S3CR3T"], 10**18, 1.5, -1])
 def test_what_stands_in_the_place_of_the_format_is_not_shown(version: object):
     with pytest.raises(CredentialStoreError, match="an unknown format") as caught:
         StoredLogin.from_mapping({"v": version, "token": "t"})
@@ -90,6 +90,7 @@ def test_whatever_a_file_holds_is_a_login_or_an_error_of_the_store(data: dict[st
 
 def test_a_plain_name_is_its_own_key():
     assert store_key("my-service_2.x") == "my-service_2.x"
+    assert store_key("x" * 64) == "x" * 64
 
 
 def test_names_that_differ_in_case_have_different_keys():

@@ -140,7 +140,7 @@ class _Door(Generic[T]):
         parts = urlsplit(redirect_uri)
         self._path = parts.path or "/"
         self._port = parts.port or _DEFAULT_PORT
-        self._hosts = {"localhost", "127.0.0.1", "[::1]", _without_port(parts.netloc.lower())}
+        self._hosts = {"localhost", "127.0.0.1", _without_port(parts.netloc.lower())}
         self._take = take
         self._places = anyio.CapacityLimiter(MAX_CONNECTIONS)
         self.taken: list[T] = []
@@ -206,11 +206,9 @@ def _without_port(netloc: str) -> str:
 async def _read_head(stream: SocketStream) -> bytes:
     head = bytearray()
     while b"\r\n\r\n" not in head:
+        head += await stream.receive(MAX_REQUEST_BYTES)
         if len(head) > MAX_REQUEST_BYTES:
             raise _RequestError(431 if b"\r\n" in head[:MAX_REQUEST_BYTES] else 414)
-        head += await stream.receive(MAX_REQUEST_BYTES)
-    if len(head) > MAX_REQUEST_BYTES:
-        raise _RequestError(431 if b"\r\n" in head[:MAX_REQUEST_BYTES] else 414)
     return bytes(head)
 
 

@@ -106,7 +106,7 @@ async def fetch_metadata(
         AuthError: if there is no document, or it is somebody else's.
         QuackError: if the server cannot be reached.
     """
-    policy = RetryPolicy(attempts=3, timeout=timeout * 1.25, wait_max=2.0)
+    policy = RetryPolicy(attempts=3, timeout=timeout * 1.25)
     for url in metadata_urls(issuer):
 
         async def attempt(url: str = url) -> Answer:

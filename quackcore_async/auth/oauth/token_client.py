@@ -86,10 +86,7 @@ class TokenClient:
         """
         url = self.addresses.need(endpoint)
         policy = RetryPolicy(
-            attempts=attempts,
-            timeout=self.timeout * _WITH_RETRIES,
-            wait_max=2.0,
-            retry_after_max=_RETRY_AFTER_MAX,
+            attempts=attempts, timeout=self.timeout * _WITH_RETRIES, retry_after_max=_RETRY_AFTER_MAX
         )
 
         async def attempt() -> Answer | QuackError:

@@ -92,8 +92,12 @@ def _read(variable: str, path: str) -> str:
     """Read the file that a variable names, without the line break that editors put at its end."""
     try:
         fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
-        with os.fdopen(fd, "rb") as file:
-            content = file.read(_FILE_BYTES + 1)
+        try:
+            content = bytearray()
+            while len(content) <= _FILE_BYTES and (chunk := os.read(fd, _FILE_BYTES + 1 - len(content))):
+                content += chunk
+        finally:
+            os.close(fd)
     except OSError as exc:
         raise CredentialStoreError(f"the file that {variable} names cannot be read: {exc.strerror}") from None
     if len(content) > _FILE_BYTES:

@@ -124,6 +124,7 @@ def test_an_origin_has_one_spelling():
     assert (
         origin_of("HTTPS://Idp.Example/x?y") == origin_of("https://idp.example:443") == "https://idp.example:443"
     )
+    assert origin_of("http://localhost/") == "http://localhost:80"
     assert origin_of("http://[::1]:8080/") == "http://[::1]:8080"
 
 

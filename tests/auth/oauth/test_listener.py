@@ -14,6 +14,7 @@ from quackcore_async.auth.oauth.authorization import AuthorizationRequest, make_
 from quackcore_async.auth.oauth.browser_login import log_in_by_browser
 from quackcore_async.auth.oauth.listener import (
     DONE,
+    MAX_CONNECTIONS,
     REFUSED,
     CallbackListener,
     is_listened_to,
@@ -77,7 +78,7 @@ async def test_the_first_right_callback_ends_the_wait():
             async with anyio.create_task_group() as group:
                 group.start_soon(it.run)
                 response = await visit(it.good)
-        assert response.status_code == 200
+        assert (response.status_code, response.reason_phrase) == (200, "OK")
         assert response.text == DONE
         assert it.answers[0].reveal() == "c0de"
 
@@ -179,7 +180,8 @@ async def test_a_request_that_is_no_callback_gets_its_status(request_line, statu
     async with login() as it, anyio.create_task_group() as group:
         group.start_soon(it.run)
         line = request_line.format(path="/callback", state=it.request.state)
-        answer = await it.raw(f"{line}\r\nHost: 127.0.0.1:{it.port}\r\n\r\n".encode())
+        with anyio.fail_after(3):  # its end is not waited for until the connection is given up
+            answer = await it.raw(f"{line}\r\nHost: 127.0.0.1:{it.port}\r\n\r\n".encode())
         assert answer.startswith(f"HTTP/1.1 {status} ".encode())
         assert b"Content-Security-Policy: default-src 'none'" in answer
         assert (status == 405) == (b"Allow: GET" in answer)
@@ -228,9 +230,10 @@ async def test_each_name_of_this_machine_is_taken(host):
         (b"GET /" + b"a" * 1_000_000, 414),
         (b"GET /" + b"a" * 9_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
         (b"GET /callback HTTP/1.1\r\nX: " + b"a" * 1_000_000, 431),
+        (b"GET /callback HTTP/1.1\r\nX: " + b"a" * 9_000 + b"\r\n\r\n", 431),
         (b"GET /callback HTTP/1.1\r\n" + b"X: y\r\n" * 5_000 + b"\r\n", 431),
     ],
-    ids=["endless line", "long line", "endless header", "many headers"],
+    ids=["endless line", "long line", "endless header", "long header", "many headers"],
 )
 async def test_a_long_request_is_cut_off(data, status):
     async with login() as it, anyio.create_task_group() as group:
@@ -239,6 +242,23 @@ async def test_a_long_request_is_cut_off(data, status):
             answer = await it.raw(data)
         assert answer.startswith(f"HTTP/1.1 {status} ".encode())
         group.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(("length", "status"), [(8192, 200), (8193, 431)])
+async def test_a_request_has_eight_kilobytes_at_most(length, status):
+    async with login() as it, anyio.create_task_group() as group:
+        group.start_soon(it.run)
+        head = it.get(f"/callback?code=c0de&state={it.request.state}").removesuffix(b"\r\n")
+        answer = await it.raw(head + b"X: " + b"a" * (length - len(head) - 7) + b"\r\n\r\n")
+        assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+        group.cancel_scope.cancel()
+
+
+async def test_an_address_without_a_path_is_the_root():
+    async with login(redirect_uri="http://127.0.0.1:0") as it, anyio.create_task_group() as group:
+        group.start_soon(it.run)
+        answer = await it.raw(it.get(f"/?code=c0de&state={it.request.state}"))
+        assert answer.startswith(b"HTTP/1.1 200 ")
 
 
 async def test_a_request_in_pieces_is_put_together():
@@ -259,6 +279,19 @@ async def test_connections_that_say_nothing_do_not_keep_a_browser_waiting():
             await stack.enter_async_context(await anyio.connect_tcp("127.0.0.1", it.port))
         with anyio.fail_after(3):
             assert (await visit(it.good)).status_code == 200
+
+
+async def test_of_more_connections_than_there_are_places_those_beyond_are_closed_at_once():
+    async with login() as it, anyio.create_task_group() as group, contextlib.AsyncExitStack() as stack:
+        group.start_soon(it.run)
+        streams = []
+        for _ in range(MAX_CONNECTIONS):
+            streams.append(await stack.enter_async_context(await anyio.connect_tcp("127.0.0.1", it.port)))
+            await anyio.wait_all_tasks_blocked()
+        with anyio.fail_after(3):
+            assert await it.raw(b"") == b""
+            await streams[-1].send(it.get(f"/callback?code=c0de&state={it.request.state}"))
+            assert (await streams[-1].receive()).startswith(b"HTTP/1.1 200 ")
 
 
 async def test_a_client_that_hangs_up_does_no_harm():

@@ -5,12 +5,14 @@ import logging
 import pickle
 import traceback
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import anyio
 import anyio.to_thread
 import httpx
 import pytest
 from pydantic import SecretStr
+from trio.testing import MockClock
 
 from quackcore_async.auth import (
     AuthorizationRequest,
@@ -168,6 +170,25 @@ async def test_the_port_is_free_again_after_the_login(provide):
         pass
 
 
+@pytest.mark.parametrize("anyio_backend", [("trio", {"clock": MockClock(autojump_threshold=0)})])
+async def test_a_person_has_five_minutes(authorization_server):
+    async def handler(url: str) -> None:
+        return
+
+    server = authorization_server
+    provider = OAuthProvider(
+        server.client_id,
+        auth_url=server.auth_url,
+        token_url=server.token_url,
+        redirect_uri="http://127.0.0.1:0/callback",
+        authorization_handler=handler,
+    )
+    started = anyio.current_time()
+    result = await provider.authenticate()
+    assert result.error_info.code == "login_timeout"
+    assert anyio.current_time() - started == pytest.approx(300)
+
+
 async def test_a_cancelled_login_ends_at_once_and_frees_the_port(provide):
     waiting = anyio.Event()
     ports = []
@@ -190,7 +211,7 @@ async def test_a_cancelled_login_ends_at_once_and_frees_the_port(provide):
 async def test_an_address_elsewhere_needs_a_handler_or_the_two_halves(authorization_server):
     provider = OAuthProvider(
         "id",
-        "secret",
+        "s3cret-word",
         authorization_server.auth_url,
         authorization_server.token_url,
         "https://app.example/callback",
@@ -201,12 +222,13 @@ async def test_an_address_elsewhere_needs_a_handler_or_the_two_halves(authorizat
 
 
 async def test_client_credentials_need_no_person(authorization_server, provide):
-    provider = provide(flow="client_credentials", auth_url="", scope="jobs", audience="https://api.example")
+    where = {"audience": "https://api.example", "resource": "https://api.example/jobs"}
+    provider = provide(flow="client_credentials", auth_url="", scope="jobs", **where)
     result = await provider.authenticate()
     assert result.success, result.error
     (form,) = authorization_server.grants("client_credentials")
     assert form["scope"] == "jobs"
-    assert form["audience"] == "https://api.example"
+    assert {name: form[name] for name in where} == where
     renewed = await provider.refresh_credentials()
     assert renewed.success
     assert renewed.token != result.token
@@ -305,6 +327,13 @@ async def test_a_name_or_a_key_says_which_login_is_meant(provide):
 # The two halves.
 
 
+async def test_a_person_is_sent_with_what_the_server_asks_for_in_addition(provide):
+    where = {"audience": "https://api.example", "resource": "https://api.example/jobs"}
+    request = await provide(extra_auth_params={"prompt": "consent"}, **where).authorization_url()
+    sent = dict(parse_qsl(urlsplit(request.url).query))
+    assert {name: sent[name] for name in (*where, "prompt")} == {**where, "prompt": "consent"}
+
+
 async def test_a_web_app_uses_the_two_halves(authorization_server, provide):
     provider = provide(redirect_uri="https://app.example/callback")
     request = await provider.authorization_url()
@@ -396,6 +425,7 @@ async def test_invalid_grant_asks_for_a_login(authorization_server, provide):
     assert result.error_info.kind is ErrorKind.AUTH_REQUIRED
     assert result.error_info.code == "invalid_grant"
     assert result.error_info.status_code == 400
+    assert result.error.startswith("the login could not be renewed: ")
 
 
 @pytest.mark.parametrize("method", ["post", "basic"])
@@ -406,6 +436,7 @@ async def test_a_wrong_secret_is_a_wrong_configuration(authorization_server, pro
     assert result.error_info.kind is ErrorKind.MISCONFIGURED
     assert result.error_info.code == "client_rejected"
     assert result.error_info.status_code == 401
+    assert result.error.startswith("the login failed: ")
 
 
 @pytest.mark.parametrize("secret", ["plain", "with: colon, blank + plus and %41", "\u00fcml\u00e4ut"])
@@ -442,18 +473,18 @@ async def test_an_unreachable_server_may_be_asked_again_later(provide):
 def test_the_positions_are_those_of_the_specification():
     provider = OAuthProvider(
         "id",
-        "secret",
+        "s3cret-word",
         "https://a.example/auth",
         "https://a.example/token",
         "http://localhost:8080/cb",
         "read",
-        None,
+        "/srv/login.json",
         None,
     )
-    assert (provider.client_id, provider.client_secret) == ("id", "secret")
+    assert (provider.client_id, provider.client_secret) == ("id", "s3cret-word")
     assert (provider.auth_url, provider.token_url) == ("https://a.example/auth", "https://a.example/token")
     assert (provider.redirect_uri, provider.scope) == ("http://localhost:8080/cb", "read")
-    assert provider.credentials_file is None
+    assert provider.credentials_file == "/srv/login.json"
     assert provider.name == "OAuth"
 
 
@@ -526,8 +557,33 @@ def test_what_cannot_work_is_refused_when_it_is_made(options):
     }
     with pytest.raises(InvalidConfigError) as caught:
         OAuthProvider(**(defaults | options))
+    assert list(options)[-1] in str(caught.value)
     assert "S3CR3T" not in str(caught.value)
     assert "evil" not in str(caught.value)
+
+
+FLOW_SETS = [
+    "response_type",
+    "client_id",
+    "redirect_uri",
+    "scope",
+    "state",
+    "code_challenge",
+    "code_challenge_method",
+]
+FLOW_SENDS = ["grant_type", "client_id", "client_secret", "client_assertion", "client_assertion_type", "code"]
+FLOW_SENDS += ["redirect_uri", "code_verifier", "refresh_token", "scope", "device_code"]
+
+
+@pytest.mark.parametrize(
+    ("argument", "name"),
+    [("extra_auth_params", name) for name in FLOW_SETS] + [("extra_token_params", name) for name in FLOW_SENDS],
+)
+def test_no_extra_parameter_takes_the_place_of_one_of_the_flow_s_own(argument, name):
+    with pytest.raises(InvalidConfigError, match=f"{argument} has '{name}' in it"):
+        OAuthProvider(
+            "id", None, "https://a.example/auth", "https://a.example/token", **{argument: {name: "mine"}}
+        )
 
 
 def test_plain_http_is_for_those_who_ask_for_it():
@@ -614,7 +670,7 @@ async def test_any_transport_of_httpx_may_be_the_wire(anyio_backend):
 
     provider = OAuthProvider(
         "id",
-        "secret",
+        "s3cret-word",
         token_url="https://idp.example/token",
         flow="client_credentials",
         wire=httpx.MockTransport(answer),

@@ -74,7 +74,9 @@ def test_the_class_says_what_was_asked_for():
         (429, ErrorKind.RATE_LIMITED, "rate_limited", True),
         (500, ErrorKind.UNAVAILABLE, "server_error", True),
         (501, ErrorKind.UNAVAILABLE, "server_error", False),
+        (502, ErrorKind.UNAVAILABLE, "server_error", True),
         (503, ErrorKind.UNAVAILABLE, "server_error", True),
+        (504, ErrorKind.UNAVAILABLE, "server_error", True),
     ],
 )
 def test_the_status_decides_where_there_is_no_error(status, kind, code, retryable):
@@ -121,6 +123,12 @@ def test_a_description_is_shown_in_one_short_line():
     assert "expired X:  [2J" in text
     assert text.isprintable()
     assert len(text) < 350
+
+
+@pytest.mark.parametrize(("length", "shown"), [(200, 200), (201, 200)])
+def test_a_description_is_cut_off_after_two_hundred_characters(length, shown):
+    body = b'{"error": "invalid_grant", "error_description": "%s"}' % (b"y" * length)
+    assert str(refusal(400, body)).endswith(": " + "y" * shown)
 
 
 @pytest.mark.parametrize("length", [1, 3, 40])

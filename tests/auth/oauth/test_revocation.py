@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from quackcore_async.auth import Credentials
-from quackcore_async.errors import ErrorKind, QuackError
+from quackcore_async.errors import AuthError, ErrorKind, QuackError
 from tests.servers.authorization import Answer, AuthorizationServer, json_answer
 
 
@@ -36,8 +36,9 @@ async def test_the_other_token_is_tried_when_one_fails(
         return original(form)
 
     monkeypatch.setattr(authorization_server, "_revoke", refuse_renewals)
-    with pytest.raises(QuackError, match="revoking the refresh_token failed"):
+    with pytest.raises(QuackError, match="revoking the refresh_token failed") as caught:
         await provide()._revoke(Credentials("t0ken", refresh_token="renewal"))
+    assert type(caught.value) is AuthError  # nothing was renewed
     assert authorization_server.revoked == ["t0ken"]
 
 

@@ -33,10 +33,31 @@ def read(members: Any, **options: Any) -> Credentials:
     return read_credentials(Received(200, {}, body), **arguments)
 
 
-def test_what_is_no_json_is_a_corrupted_answer():
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>",
+        b"[]",
+        b"{}",
+        b'{"x": ' + b"[" * 300,
+        b"x" * 65537,
+        gzip.compress(b"{}")[:-9],
+        b'{"access_token": "\\u0001"}',
+        b'{"access_token": "t", "token_type": "mac"}',
+    ],
+)
+def test_an_answer_that_cannot_be_used_is_a_corrupted_one_with_its_status(body: bytes):
     with pytest.raises(AuthError) as caught:
-        read(b"<html>")
+        read(body)
     assert (caught.value.kind, caught.value.code) == (ErrorKind.CORRUPTED, "protocol")
+    assert caught.value.status_code == 200
+
+
+def test_an_answer_may_have_64_kilobytes_and_not_a_byte_more():
+    body = json.dumps(token()).encode()
+    assert read(body.ljust(65536)).token == "t0ken"
+    with pytest.raises(AuthError, match="longer than 65536 bytes"):
+        read(body.ljust(65537))
 
 
 def token(**members: Any) -> dict[str, Any]:

@@ -79,6 +79,32 @@ async def test_a_file_that_cannot_be_read_is_an_error(monkeypatch: pytest.Monkey
             await EnvironmentStore().load("example")
 
 
+@pytest.mark.parametrize("begun", [b"", b"half-a-to"], ids=["not begun", "not ended"])
+async def test_a_pipe_that_somebody_still_writes_to_is_neither_waited_for_nor_half_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, begun: bytes
+):
+    path = tmp_path / "secret"
+    os.mkfifo(path)
+    writer = os.open(path, os.O_RDWR)
+    try:
+        os.write(writer, begun)
+        monkeypatch.setenv("QUACK_EXAMPLE_TOKEN_FILE", str(path))
+        with pytest.raises(CredentialStoreError, match="QUACK_EXAMPLE_TOKEN_FILE names cannot be read: Resource"):
+            await EnvironmentStore().load("example")
+    finally:
+        os.close(writer)
+
+
+async def test_a_file_may_have_64_kilobytes_and_not_a_byte_more(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    path = tmp_path / "secret"
+    monkeypatch.setenv("QUACK_EXAMPLE_TOKEN_FILE", str(path))
+    path.write_bytes(b"x" * 65536)
+    assert await EnvironmentStore().load("example") == {"token": "x" * 65536}
+    path.write_bytes(b"x" * 65537)
+    with pytest.raises(CredentialStoreError, match="larger than 65536 bytes"):
+        await EnvironmentStore().load("example")
+
+
 async def test_a_renewed_login_stays_in_memory_with_one_warning(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):

@@ -42,6 +42,25 @@ async def test_file_and_folders_are_private_under_any_umask(store: FileStore, pa
     assert stat.S_IMODE(path.parent.parent.stat().st_mode) == 0o700
 
 
+async def test_a_folder_is_private_from_its_first_moment(
+    store: FileStore, path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    found: list[int] = []
+    chmod = Path.chmod
+
+    def noting(folder: Path, mode: int) -> None:
+        found.append(stat.S_IMODE(folder.stat().st_mode))
+        chmod(folder, mode)
+
+    monkeypatch.setattr(Path, "chmod", noting)
+    before = os.umask(0)
+    try:
+        await store.save("", {"token": "t"})
+    finally:
+        os.umask(before)
+    assert found == [0o700, 0o700]
+
+
 async def test_what_is_saved_is_loaded(store: FileStore, path: Path):
     await store.save("", {"access_token": "t", "scopes": ["a"]})
     await store.save("", {"access_token": "u"})
@@ -193,13 +212,18 @@ async def test_a_huge_file_is_refused(store: FileStore, path: Path):
     assert path.stat().st_size == 100 * 1024 * 1024
 
 
+@pytest.mark.parametrize(
+    "login",
+    [{"token": "t", "expiry": 1}, {"access_token": "t"}, {"refresh_token": "r"}, {"expires_at": 1}],
+    ids=str,
+)
 async def test_a_lax_file_in_the_guides_format_is_tightened(
-    store: FileStore, path: Path, caplog: pytest.LogCaptureFixture
+    store: FileStore, path: Path, caplog: pytest.LogCaptureFixture, login: dict[str, object]
 ):
-    put(path, b'{"token": "t", "expiry": 1}', 0o644)
-    assert (await store.load() or {})["token"] == "t"
+    put(path, json.dumps(login).encode(), 0o644)
+    assert await store.load() == login
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert "could be read by others" in caplog.text
+    assert f"{path} could be read by others" in caplog.text
 
 
 @pytest.mark.parametrize("content", [b'{"something": "else"}', b"{"])

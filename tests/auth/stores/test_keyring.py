@@ -64,10 +64,11 @@ async def test_a_keyring_that_waits_for_ever_is_given_up(use: Any):
 
     use(Hanging())
     try:
-        with pytest.raises(CredentialStoreError, match="did not read within 0.05 seconds"):
+        with pytest.raises(CredentialStoreError, match="did not read within 0.05 seconds") as caught:
             await KeyringStore(timeout=0.05).load("example")
     finally:
         free.set()
+    assert caught.value.retryable is True
 
 
 @pytest.mark.parametrize("content", [b"bytes", "no JSON", "[]", "{", '{"a": 1, "a": 2}', "\ud800"])

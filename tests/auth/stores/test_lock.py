@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import anyio
+import filelock
 import pytest
 
 from quackcore_async.auth import FileStore
@@ -58,6 +59,31 @@ async def test_a_second_holder_waits_for_the_first(path: Path):
         assert events == ["first in"]
         free.set()
     assert events == ["first in", "first out", "second in"]
+
+
+async def test_a_waiter_has_it_soon_after_it_is_free(tmp_path: Path):
+    async def wait() -> None:
+        async with FileLock(tmp_path / "x.lock", timeout=1.0):
+            pass
+
+    async with anyio.create_task_group() as group, FileLock(tmp_path / "x.lock"):
+        group.start_soon(wait)
+        with anyio.move_on_after(0.2):
+            await anyio.sleep_forever()
+
+
+async def test_a_waiter_does_not_ask_without_a_pause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    attempts: list[object] = []
+
+    def held(lock: object, **_options: object) -> None:
+        attempts.append(lock)
+        raise filelock.Timeout("x.lock")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", held)
+    with pytest.raises(TimedOutError):
+        async with FileLock(tmp_path / "x.lock", timeout=0.2):
+            pytest.fail("it is held")
+    assert 1 <= len(attempts) <= 5
 
 
 async def test_a_cancelled_waiter_leaves_at_once_and_holds_nothing(path: Path):

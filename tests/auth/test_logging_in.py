@@ -1,0 +1,63 @@
+"""Logging in by the hooks: what those get who wait for it, and what ends it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import anyio
+import pytest
+from trio.testing import MockClock
+
+from quackcore_async.auth import MemoryStore
+from quackcore_async.errors import ErrorKind
+from quackcore_async.results import AuthResult
+from tests.auth.service import Provider, Service
+
+TRIO_AT_ONCE = [pytest.param(("trio", {"clock": MockClock(autojump_threshold=0)}), id="trio")]
+
+
+async def test_a_result_says_what_was_done(provider: Provider, service: Service):
+    assert (await provider.authenticate()).message == "example: logged in"
+    assert (await provider.authenticate()).message == "example: using the stored login"
+    assert (await provider.refresh_credentials()).message == "example: refreshed"
+
+
+async def test_those_who_wait_for_a_login_whose_leader_is_cancelled_share_its_failure(service: Service):
+    provider = Provider(service)
+    service.gate, service.failure = anyio.Event(), ConnectionError("down")
+    results: list[AuthResult] = []
+
+    async def follow() -> None:
+        results.append(await provider.authenticate())
+
+    async def answer(gate: anyio.Event) -> None:
+        await anyio.wait_all_tasks_blocked()
+        gate.set()
+
+    async with anyio.create_task_group() as group, anyio.create_task_group() as leading:
+        leading.start_soon(provider.authenticate)
+        await anyio.wait_all_tasks_blocked()
+        for _ in range(5):
+            group.start_soon(follow)
+        await anyio.wait_all_tasks_blocked()
+        leading.cancel_scope.cancel()
+        group.start_soon(answer, service.gate)
+    assert [result.error for result in results] == ["down"] * 5
+    assert service.logins == 1
+
+
+@pytest.mark.parametrize("anyio_backend", TRIO_AT_ONCE)
+async def test_a_login_that_a_store_does_not_take_in_time_is_unknown_to_have_been_stored(service: Service):
+    class Stuck(MemoryStore):
+        async def save(self, key: str, data: Mapping[str, Any]) -> bool:
+            await anyio.sleep_forever()
+            return await super().save(key, data)
+
+    class Interactive(Provider):
+        interactive = True
+
+    begun = anyio.current_time()
+    result = await Interactive(service, store=Stuck()).authenticate()
+    assert result.error == "the login of example was cut short"
+    assert (result.error_info.kind, result.error_info.retryable) == (ErrorKind.TIMEOUT, True)
+    assert result.error_info.indeterminate is True
+    assert anyio.current_time() - begun == pytest.approx(15)
