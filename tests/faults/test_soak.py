@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import gc
 import logging
+import sys
 import time
 import tracemalloc
 from dataclasses import dataclass
@@ -32,6 +33,16 @@ def share_arenas() -> None:
     """Let all threads share two heaps of the C library: with one for each thread, what is free in one is resident still."""
     with contextlib.suppress(OSError, AttributeError):  # another C library
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
+
+
+def widen_interned() -> None:
+    """Let the table of interned strings take the size that it would take some minutes later.
+
+    pathlib interns every name. Those that are gone fill the table up, until it is made anew, once, three times as
+    large as what lives in it.
+    """
+    names = [sys.intern(f"soak-{number}") for number in range(100_000)]
+    names.clear()
 
 
 @dataclass(frozen=True)
@@ -76,6 +87,7 @@ async def test_nothing_grows(seaweed_process, tmp_path, fault_options, request, 
     share_arenas()
     monkeypatch.setattr(logging.getLogger("quackcore_async"), "propagate", False)  # pytest keeps what is logged
     tracemalloc.start()
+    widen_interned()
     try:
         while time.monotonic() - started < fault_options.seconds:
             run = await run_once(
