@@ -36,7 +36,7 @@ async def test_later_outcomes_leave_the_window_and_the_wait_for_input_as_they_ar
     deadline = scope.deadline
     assert deadline < math.inf
     add(burst, 1)
-    assert (burst.deadline, scope.deadline) == (deadline, deadline)
+    assert (burst.deadline, scope.deadline, burst.input_scope().deadline) == (deadline, deadline, deadline)
 
 
 async def test_a_burst_without_a_limit_is_never_over_nor_is_a_wait_for_input():
