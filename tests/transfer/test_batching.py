@@ -39,9 +39,10 @@ async def delete_all(batcher, names):
     async def delete(name):
         found[name] = (await batcher.delete(name)).content
 
-    async with anyio.create_task_group() as group:
-        for name in names:
-            group.start_soon(delete, name)
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as group:
+            for name in names:
+                group.start_soon(delete, name)
     return found
 
 
@@ -52,8 +53,9 @@ async def test_what_is_asked_for_at_the_same_time_goes_together(batcher, service
 
 
 async def test_one_alone_is_not_kept_waiting(batcher, service):
-    assert (await batcher.delete("a")).content == "a"
-    assert (await batcher.delete("b")).content == "b"
+    with anyio.fail_after(10):
+        assert (await batcher.delete("a")).content == "a"
+        assert (await batcher.delete("b")).content == "b"
     assert service.batches == [["a"], ["b"]]
 
 

@@ -372,7 +372,8 @@ async def test_a_cancellation_at_any_point_leaves_whole_files_or_none(here, ther
     assert all(content[name] == data for name, data in read_tree(there).items())
 
 
-async def test_an_input_that_raises_ends_the_call_and_loses_nothing(memory, here):
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_an_input_that_raises_ends_the_call_and_loses_nothing(memory, here, is_async):
     make_tree(here, FILES)
 
     def inputs():
@@ -380,7 +381,11 @@ async def test_an_input_that_raises_ends_the_call_and_loses_nothing(memory, here
         yield here / "f2"
         raise ZeroDivisionError("broken input")
 
-    result = await upload_many(memory, inputs())
+    async def async_inputs():
+        for path in inputs():
+            yield path
+
+    result = await upload_many(memory, async_inputs() if is_async else inputs())
     assert not result.success
     assert "broken input" in result.error
     assert statuses(result) == ["ok", "ok"]
@@ -411,7 +416,7 @@ async def test_what_a_storage_of_ours_writes_anew_is_what_is_called(here, there)
     make_tree(here, {"a": b"xyz"})
     make_tree(there, {"a": b"mine"})
     storage = Counting()
-    assert (await upload_many(storage, [(here / "a", "a")])).success
+    assert (await upload_many(storage, iter([(here / "a", "a")]))).content.bytes == 3
     kept = await download_many(storage, ["a"], target=there, overwrite=False)
     assert (statuses(kept), read_tree(there)) == (["skipped"], {"a": b"mine"})
     events = []

@@ -65,7 +65,7 @@ async def test_a_time_that_only_a_look_up_tells_counts():
 async def test_an_older_target_is_equal_only_by_a_plain_md5(etag, equal):
     local, remote = FakeSide(is_local=True), FakeSide()
     assert await are_equal(local, entry(mtime=5.0), remote, entry(written=4.0, etag=etag), "auto") is equal
-    assert remote.read == []
+    assert (local.read, remote.read) == (["md5"] if plain_md5(etag) else [], [])
 
 
 @pytest.mark.parametrize("is_upload", [True, False])
@@ -100,6 +100,14 @@ async def test_content_is_read_when_each_stores_another_checksum():
         sides = FakeSide(), FakeSide(data)
         entries = entry(checksums={"sha256": sha256}), entry(checksums={"crc32": crc})
         assert await are_equal(sides[0], entries[0], sides[1], entries[1], "checksum") is equal
+        assert [side.read for side in sides] == [["sha256"], ["sha256"]]
+
+
+async def test_content_is_read_when_only_one_of_two_remote_files_has_an_md5_for_its_entity_tag():
+    for etags in ((MD5, f"{MD5}-2"), (None, MD5)):
+        sides = FakeSide(), FakeSide()
+        ours, theirs = (entry(etag=etag) for etag in etags)
+        assert await are_equal(sides[0], ours, sides[1], theirs, "checksum")
         assert [side.read for side in sides] == [["sha256"], ["sha256"]]
 
 

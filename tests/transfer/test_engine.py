@@ -1,10 +1,12 @@
-"""When workers are to take no more items."""
+"""How many workers there are, and when they are to take no more items."""
 
 import math
 
+import anyio
 import pytest
 
-from quackcore_async.transfer.engine import Burst, Job
+from quackcore_async.transfer.engine import Burst, Done, Job, Runner
+from quackcore_async.transfer.progress import ProgressReporter
 from quackcore_async.transfer.report import TransferAction, TransferOutcome, TransferStatus
 
 
@@ -36,7 +38,7 @@ async def test_later_outcomes_leave_the_window_and_the_wait_for_input_as_they_ar
     deadline = scope.deadline
     assert deadline < math.inf
     add(burst, 1)
-    assert (burst.deadline, scope.deadline) == (deadline, deadline)
+    assert (burst.deadline, scope.deadline, burst.input_scope().deadline) == (deadline, deadline, deadline)
 
 
 async def test_a_burst_without_a_limit_is_never_over_nor_is_a_wait_for_input():
@@ -61,3 +63,34 @@ def test_what_failed_or_was_given_up_can_be_tried_again(status, is_unfinished):
     burst = Burst()
     add(burst, 7, status)
     assert burst.unfinished == ({7: "e7"} if is_unfinished else {})
+
+
+class Together:
+    """Jobs that are done once so many of them are under way."""
+
+    def __init__(self, count, wanted):
+        self.jobs = [Job(index, TransferAction.DELETE, perform=self.perform) for index in range(count)]
+        self.wanted = wanted
+        self.active = 0
+        self.most_active = 0
+        self.enough = anyio.Event()
+
+    async def next_job(self, burst):
+        return self.jobs.pop() if self.jobs else None
+
+    async def perform(self, meter):
+        self.active += 1
+        self.most_active = max(self.most_active, self.active)
+        if self.active == self.wanted:
+            self.enough.set()
+        await self.enough.wait()
+        self.active -= 1
+        return Done()
+
+
+@pytest.mark.parametrize(("concurrency", "under_way"), [(1, 1), (40, 40), (None, 32)])
+async def test_as_many_jobs_are_under_way_as_there_are_workers(concurrency, under_way):
+    jobs, burst = Together(100, under_way), Burst()
+    with anyio.fail_after(10):
+        await Runner(ProgressReporter(None), concurrency=concurrency).run(jobs, burst)
+    assert (jobs.most_active, len(burst.outcomes)) == (under_way, 100)

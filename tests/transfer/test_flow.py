@@ -374,6 +374,14 @@ async def test_check_compares_nothing_more_once_the_source_has_broken_off(there)
     assert [event.phase for event in events] == ["listing"]
 
 
+async def test_check_relies_on_no_promise_of_order(here):
+    make_tree(here, dict.fromkeys("abc", b"1"))
+    target = Listed(["c", "b", "a"], promises=True, pause=anyio.wait_all_tasks_blocked)
+    await target.put(dict.fromkeys("abc", b"1"))
+    report = (await check(here, (target, ""), checksum=True)).unwrap()
+    assert (report.same, report.identical) == (3, True)
+
+
 async def test_check_does_not_wait_for_the_target_once_the_source_has_broken_off():
     source = await Listed(pause=refuse).put({"a": b"1", "b": b"2"})
     target = await Listed(pause=never, after=2).put({"a": b"1", "b": b"2", "c": b"3"})

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from quackcore_async.errors import ContractError, QuackError
+from quackcore_async.errors import ContractError, ErrorKind, QuackError, StorageError
 from quackcore_async.results import IntegrationResult
 from quackcore_async.storage import MemoryStorage
 from quackcore_async.transfer import (
@@ -68,6 +68,21 @@ async def test_a_method_that_returns_no_result_is_named(foreign, here, method, c
     setattr(foreign, method, nonsense)
     with pytest.raises(ContractError, match=f"^{method} returned int: a storage returns IntegrationResult"):
         await call(gateway(foreign), str(here / "a"))
+
+
+@pytest.mark.parametrize(
+    ("what", "call"),
+    [
+        ("delete", lambda storage: storage.delete("a")),
+        ("copy to b", lambda storage: storage.copy("a", "b")),
+        ("write a stream", lambda storage: storage.write_stream("a", None)),
+        ("open a stream", lambda storage: storage.open_read("a")),
+    ],
+)
+async def test_what_takes_more_than_the_four_methods_says_so(foreign, what, call):
+    with pytest.raises(StorageError, match=f"the storage foreign cannot {what} a: it has only the four") as caught:
+        await call(gateway(foreign))
+    assert (caught.value.kind, caught.value.code) == (ErrorKind.UNSUPPORTED, "capability")
 
 
 async def test_a_listing_that_was_put_in_place_is_asked_for_inner_folders_too():

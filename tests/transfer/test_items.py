@@ -47,3 +47,10 @@ def test_a_deletion_is_a_name_a_listed_file_or_an_item():
 def test_anything_else_is_refused(read, entry):
     with pytest.raises(InvalidNameError):
         read(entry)
+
+
+@pytest.mark.parametrize("read", [read_upload, read_download, read_delete])
+def test_what_is_refused_is_named_with_what_is_wanted(read):
+    with pytest.raises(InvalidNameError, match=r"cannot use \('a', 5\): give a (path|remote name), ") as caught:
+        read(("a", 5))
+    assert caught.value.code == "bad_item"

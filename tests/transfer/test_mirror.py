@@ -68,6 +68,7 @@ async def test_a_callback_for_outcomes_that_raises_breaks_nothing(here, there, c
 
     assert (await sync(here, there, on_outcome=broken)).success
     assert len([record for record in caplog.records if "callback for outcomes" in record.message]) == 1
+    assert "ZeroDivisionError" in caplog.text
 
 
 async def test_a_full_disk_under_the_listings_is_a_result(here, there, monkeypatch):

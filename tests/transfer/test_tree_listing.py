@@ -57,6 +57,13 @@ def test_a_batch_that_is_in_order_but_begins_too_early_is_an_inversion():
     assert not listing.in_order
 
 
+def test_a_batch_that_begins_with_the_last_path_again_does_not_tell_it_twice():
+    listing = TreeListing(Batches([]))
+    assert listing._split([Entry(b"m")]) == ([Entry(b"m")], [])
+    assert listing._split([Entry(b"m"), Entry(b"z")]) == ([Entry(b"z")], [])
+    assert listing.in_order
+
+
 @pytest.mark.parametrize("batches", [[[b"a", b"c", b"b", b"d"]], [[b"a", b"c"], [b"b", b"d"]]])
 async def test_nothing_is_taken_from_the_first_inversion_on_and_all_of_it_is_written(batches):
     listing = await listed(Batches(batches))
