@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from quackcore_async.storage.names import is_partial
-from tests.faults.cancelling.storages import PART, s3_config_of
+from tests.faults.cancelling.s3 import PART, s3_config_of
 from tests.faults.conftest import FaultOptions
 from tests.faults.crashing.harness import Crasher, crasher_running
 from tests.servers.endpoint import S3Endpoint

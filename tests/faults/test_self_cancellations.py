@@ -10,7 +10,7 @@ import pytest
 
 from quackcore_async import MemoryStorage, S3Storage, sync, upload_many
 from quackcore_async.clients.s3 import S3Client
-from tests.faults.cancelling.storages import s3_config_of
+from tests.faults.cancelling.s3 import s3_config_of
 from tests.servers.endpoint import S3Endpoint
 
 MIB = 1024**2

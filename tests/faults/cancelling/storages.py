@@ -1,24 +1,19 @@
 """The coroutines of storages: on this machine, in memory, and over services."""
 
 import contextlib
-import dataclasses
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, ClassVar
-from unittest.mock import patch
 
 from quackcore_async import AzureStorage, GCSStorage, LocalStorage, MemoryStorage, S3Storage
-from quackcore_async.clients.s3 import S3Settings
 from quackcore_async.storage import BaseStorageIntegration
 from quackcore_async.storage.names import is_partial
-from quackcore_async.storage.s3_config import S3Config
 from tests.faults.cancelling.attempts import Case, succeeded
+from tests.faults.cancelling.s3 import PART, OnS3, uploads_of
 from tests.faults.cancelling.stage import Cases, Stage
 from tests.servers.azurite import ACCOUNT, KEY
-from tests.servers.endpoint import S3Endpoint
 from tests.servers.gcs import TOKEN
-from tests.servers.lasting_s3 import Looker
 
 KIB = 1024
 SMALL = os.urandom(20 * KIB)
@@ -226,58 +221,11 @@ class MemoryStorages(Storages):
         return MemoryStorage(name="m")
 
 
-PART = 128 * KIB
-
-
-@contextlib.contextmanager
-def small_parts() -> Iterator[None]:
-    """Let parts be smaller than S3 has them: they are sent and taken by the same steps."""
-    settings = S3Config.settings
-
-    def smaller(config: S3Config) -> S3Settings:
-        return dataclasses.replace(settings(config), part_size=PART, multipart_threshold=PART)
-
-    with patch.object(S3Config, "settings", smaller):
-        yield
-
-
-def s3_config_of(server: S3Endpoint) -> dict[str, Any]:
-    return {
-        "bucket_name": server.bucket,
-        "endpoint_url": server.url,
-        "region": "us-east-1",
-        "access_key_id": server.access_key_id,
-        "secret_access_key": server.secret_access_key,
-        "part_size": 5 * KIB * KIB,
-        "multipart_threshold": 5 * KIB * KIB,
-    }
-
-
-class S3Storages(Storages):
+class S3Storages(OnS3, Storages):
     """Every point, on a server that is quick."""
 
     owners = (S3Storage,)
-    backends = ("asyncio",)
-    fixture = "lasting_s3"
     large_size = 2 * PART + 1
-
-    def _make(self) -> BaseStorageIntegration:
-        return S3Storage(config=s3_config_of(self.server))
-
-    @contextlib.asynccontextmanager
-    async def opened(self) -> AsyncIterator[None]:
-        looker = Looker(self.server)
-        self._uploads = looker.uploads
-        try:
-            with small_parts():
-                async with super().opened():
-                    yield
-        finally:
-            looker.close()
-
-    def _left(self) -> list[str]:
-        """Return uploads that nobody aborted, too."""
-        return super()._left() + self._uploads()
 
     def delete_files(self) -> Cases:
         async def delete() -> object:
@@ -286,20 +234,6 @@ class S3Storages(Storages):
             return await self.storage.delete_files(["a", "b"])
 
         return self._case(delete)
-
-
-@contextlib.contextmanager
-def uploads_of(server: S3Endpoint) -> Iterator[Callable[[], list[str]]]:
-    """Have a function that returns the keys of the uploads that are open on a real service."""
-    client = server.raw_client()
-
-    def uploads() -> list[str]:
-        return [found["Key"] for found in client.list_multipart_uploads(Bucket=server.bucket).get("Uploads", [])]
-
-    try:
-        yield uploads
-    finally:
-        client.close()
 
 
 class SeaweedStorages(S3Storages):

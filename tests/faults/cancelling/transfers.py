@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from quackcore_async import LocalStorage, S3Storage, transfer
+from quackcore_async import LocalStorage, transfer
 from quackcore_async.storage.names import is_partial
 from tests.faults.cancelling.attempts import Case
+from tests.faults.cancelling.s3 import PART, OnS3, uploads_of
 from tests.faults.cancelling.stage import Cases, Stage
-from tests.faults.cancelling.storages import PART, count, s3_config_of, small_parts, uploads_of
-from tests.servers.lasting_s3 import Looker
+from tests.faults.cancelling.storages import count
 
 KIB = 1024
 NAMES = ("a", "b", "c/d", "c/e", "empty", "large")
@@ -111,29 +111,10 @@ class Transfers(Stage):
         return self._case(lambda: transfer.check(self.here, (self.storage, "all"), checksum=True))
 
 
-class S3Transfers(Transfers):
+class S3Transfers(OnS3, Transfers):
     """Every point, on a server that is quick."""
 
-    backends = ("asyncio",)
-    fixture = "lasting_s3"
     large_size = PART + 1
-
-    def _make(self) -> Any:
-        return S3Storage(config=s3_config_of(self.server))
-
-    @contextlib.asynccontextmanager
-    async def opened(self) -> AsyncIterator[None]:
-        looker = Looker(self.server)
-        self._uploads = looker.uploads
-        try:
-            with small_parts():
-                async with super().opened():
-                    yield
-        finally:
-            looker.close()
-
-    def _left(self) -> list[str]:
-        return super()._left() + self._uploads()
 
 
 class SeaweedTransfers(S3Transfers):

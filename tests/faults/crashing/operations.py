@@ -10,7 +10,7 @@ from quackcore_async.auth.stores import FileStore
 from quackcore_async.errors import QuackError
 from quackcore_async.storage import LocalStorage, S3Storage
 from quackcore_async.transfer import download_many, sync, upload_many
-from tests.faults.cancelling.storages import small_parts
+from tests.faults.cancelling.s3 import small_parts
 from tests.faults.crashing.counting import Counter
 
 Arguments = Mapping[str, Any]
