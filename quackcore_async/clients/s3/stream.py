@@ -28,7 +28,6 @@ _FULL: Final = MIB // 8  # bytes: where so many come at once, more wait in the s
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+)", re.ASCII)  # RFC 9110 section 14.4
 _EMPTY_RANGE: Final = "invalid_range"
 
-
 Take = Callable[[Sequence[bytes | memoryview], int], object]
 """Takes pieces that follow one another, and where the first of them begins; they are used during the call only."""
 
@@ -129,11 +128,10 @@ class ObjectStream:
     async def pour(self, take: Take) -> int:
         """Hand the bytes that come next to `take` in a worker thread, and return how many; 0 at the end.
 
-        Up to 2 MiB; where the engine can, the thread reads most of them from the socket itself, and goes on for
-        50 ms at most.
+        About 2 MiB; where the engine can, the thread reads on from the socket itself, for 50 ms at most.
 
         Args:
-            take: Called with one piece of the object after the other, each 2 MiB or a little more at most.
+            take: Called once or several times, each time with what follows, a few MiB at most.
 
         Raises:
             IntegrityError: if the answer is longer than it said; `take` does not get its end then.

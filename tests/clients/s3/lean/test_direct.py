@@ -54,6 +54,15 @@ async def read_both_ways(response, memory):
             content += piece
 
 
+async def begun(pool: Pool, origin):
+    """Ask for a body, and read what came of it with its head."""
+    response = await pool.request(origin, "GET", head_of(), b"")
+    (connection,) = pool._all
+    while connection._pieces:
+        await response.read()
+    return response
+
+
 async def get_both_ways(pool: Pool, origin) -> tuple[bytes, int]:
     response = await pool.request(origin, "GET", head_of(), b"")
     try:
@@ -100,10 +109,8 @@ async def test_a_service_that_stalls_is_given_up_by_the_event_loop():
 async def test_the_time_that_a_thread_takes_is_not_the_service_s():
     with FaultyServer(answering(body=CONTENT)) as server:
         async with pool_of(idle_timeout=0.05) as pool:
-            response = await pool.request(origin_of(server), "GET", head_of(), b"")
+            response = await begun(pool, origin_of(server))
             (connection,) = pool._all
-            while connection._pieces:
-                await response.read()
             with response.direct() as reader:
                 assert reader is not None
                 await anyio.sleep(0.15)  # longer than the idle time
@@ -114,10 +121,8 @@ async def test_the_time_that_a_thread_takes_is_not_the_service_s():
 async def test_a_connection_that_is_closed_meanwhile_is_read_on_and_no_other_file_is():
     with FaultyServer(stall(HALF)) as server:
         async with pool_of() as pool:
-            response = await pool.request(origin_of(server), "GET", head_of(), b"")
+            response = await begun(pool, origin_of(server))
             (connection,) = pool._all
-            while connection._pieces:
-                await response.read()
             with response.direct() as reader:
                 assert reader is not None
                 connection.abort()
