@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from quackcore_async.cli.plan import Piece
@@ -120,13 +120,13 @@ async def copy_between(source: Place, pieces: AsyncIterable[Piece], target: Targ
         try:
             message = await _copy_one(source.storage, piece.source, target.place.storage, remote, options)
             status = TransferStatus.SKIPPED if message else outcome.status
-            changes = {"status": TransferStatus.DRY_RUN if options.dry_run and not message else status}
-            outcome = outcome.model_copy(update={**changes, "message": message})
+            status = TransferStatus.DRY_RUN if options.dry_run and not message else status
+            outcome = replace(outcome, status=status, message=message)
         except Exception as exc:  # noqa: BLE001 - a failed item fails alone
             error = to_quack_error(exc)
-            failure = {"error": str(error), "error_info": ErrorInfo.from_error(error)}
-            outcome = outcome.model_copy(update={"status": TransferStatus.FAILED, **failure})
-        options.tell(outcome.model_copy(update={"elapsed": time.monotonic() - started}))
+            info = ErrorInfo.from_error(error)
+            outcome = replace(outcome, status=TransferStatus.FAILED, error=str(error), error_info=info)
+        options.tell(replace(outcome, elapsed=time.monotonic() - started))
 
     await for_each(copy, pieces, max_concurrency=options.concurrency or _COPIES)
 
@@ -192,5 +192,4 @@ async def _hand_on(
 ) -> None:
     """Hand outcomes on, their names made those of the command line."""
     async for outcome in outcomes:
-        names = {"source": of(outcome.source), "target": to(outcome.target)}
-        options.tell(outcome.model_copy(update=names))
+        options.tell(replace(outcome, source=of(outcome.source), target=to(outcome.target)))

@@ -1,6 +1,7 @@
 """What `rm` does: files by name, and folders from the inside out."""
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import replace
 
 from quackcore_async.cli.locations import Location
 from quackcore_async.cli.reporting import Tally
@@ -95,7 +96,7 @@ class Removal:
             progress=self._progress,
         )
         async for outcome in outcomes:
-            self._tally.add(outcome.model_copy(update={"target": place.label_of(outcome.target)}))
+            self._tally.add(replace(outcome, target=place.label_of(outcome.target)))
 
     async def _delete_folders(self, place: Place) -> None:
         """Delete the folder and those in it, the innermost first, where the storage has such."""

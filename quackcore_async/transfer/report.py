@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from operator import attrgetter
 from typing import Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic_core import to_jsonable_python
 
 from quackcore_async.errors import ErrorKind, QuackError, StorageError
 from quackcore_async.protocols import Verification
@@ -52,8 +54,11 @@ class TransferStatus(StrEnum):
     DRY_RUN = "dry_run"
 
 
-class TransferOutcome(BaseModel):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferOutcome:
     """What became of one item.
+
+    A report keeps one for each item, of which there may be a million: a model would take five times as much.
 
     Attributes:
         index: Position of the item in the input, from 0.
@@ -69,8 +74,6 @@ class TransferOutcome(BaseModel):
         error_info: Why it failed, for programs.
         verified: How far the bytes of a download were checked; None for what is no download.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     index: int
     action: TransferAction
@@ -92,7 +95,8 @@ class TransferOutcome(BaseModel):
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain values that JSON can hold."""
-        return self.model_dump(mode="json")
+        values: dict[str, Any] = to_jsonable_python(self)
+        return values
 
 
 class Totals:

@@ -27,6 +27,17 @@ def test_an_outcome_is_handed_on_as_plain_values():
     assert {type(data["action"]), type(data["status"]), type(data["error_info"]["kind"])} == {str}
 
 
+def test_an_outcome_has_room_for_its_fields_alone_because_there_may_be_a_million():
+    outcome = TransferOutcome(index=0, action=TransferAction.UPLOAD, status=TransferStatus.OK)
+    assert not hasattr(outcome, "__dict__")
+
+
+def test_a_report_reads_back_from_its_json_as_it_was():
+    timeout = ErrorInfo(kind=ErrorKind.TIMEOUT)
+    report = BulkReport.of([outcome_of(1, TransferStatus.FAILED, error_info=timeout)], {})
+    assert BulkReport.model_validate_json(report.model_dump_json()) == report
+
+
 def test_what_was_not_started_took_nothing():
     outcome = TransferOutcome(index=0, action=TransferAction.COPY, status=TransferStatus.CANCELLED)
     assert (outcome.bytes, outcome.attempts, outcome.elapsed) == (0, 0, 0.0)
