@@ -16,9 +16,9 @@ LOOPS = {"asyncio": 30, "trio": 35}
 def run(*, quick: bool) -> Iterator[Table]:
     """Measure over loopback, then over a transport that answers at once."""
     rounds = 1 if quick else 5
-    requests = 500 if quick else 2000
+    requests = 100 if quick else 2000
     with http_server() as address:
-        for concurrency, bar in BARS.items():
+        for concurrency, bar in list(BARS.items())[: 2 if quick else None]:
             yield over_loopback(f"{address}/json", concurrency, requests, rounds, bar)
     for backend, most in LOOPS.items():
         yield over_stub(backend, 4 * requests, rounds, most)

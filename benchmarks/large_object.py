@@ -19,7 +19,7 @@ PART_SIZE = 8 * MIB
 def run(*, quick: bool) -> Iterator[Table]:
     """Move the object by us and by the peer in turn."""
     size, rounds = (64 * MIB, 1) if quick else (1024 * MIB, 7)
-    with object_store() as environment, scratch_folder() as folder:
+    with object_store(quick=quick) as environment, scratch_folder() as folder:
         path = write_file(Path(folder, "large.bin"), size)
         pairs = [(str(path), "large.bin")]
         for direction in ("upload", "download"):

@@ -17,8 +17,8 @@ BARS = {"upload": 1.0, "download": 0.65}
 
 def run(*, quick: bool) -> Iterator[Table]:
     """Move the objects by us and by the peer in turn."""
-    count, rounds = (200, 1) if quick else (2000, 5)
-    with object_store() as environment, scratch_folder() as folder:
+    count, rounds = (50, 1) if quick else (2000, 5)
+    with object_store(quick=quick) as environment, scratch_folder() as folder:
         pairs = write_files(folder, count)
         for direction, bar in BARS.items():
             contestants = {

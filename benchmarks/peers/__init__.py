@@ -39,6 +39,9 @@ def run(
         clients: Beginnings of the names of those that take part; all when there are none.
         write: Put the tables and the charts into the documentation.
     """
+    unknown = sorted(set(parts) - PARTS.keys())
+    if unknown:
+        raise SystemExit(f"no part is called {', '.join(unknown)}: there are {', '.join(PARTS)}")
     contestants, left_out = line_up(engines)
     chosen = [each for each in contestants if not clients or each.name.startswith(tuple(clients))]
     for line in left_out:

@@ -67,7 +67,7 @@ def run_signed(contestants: Sequence[Contestant], *, quick: bool) -> Iterator[Ta
     chosen = [each for each in contestants if each.is_ours or each.name in SIGNED]
     if quick:
         chosen = few(contestants, "s5cmd", "obstore")
-    with object_store() as environment, scratch_folder() as folder:
+    with object_store(quick=quick) as environment, scratch_folder() as folder:
         place = Place(environment, folder)
         for direction in DIRECTIONS:
             results = place.move(chosen, direction, work, rounds)
