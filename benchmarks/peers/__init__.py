@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from benchmarks.peers import growth, large, listing, page, small, start
+from benchmarks.peers import growth, large, link, listing, page, small, start
 from benchmarks.peers.charts import Chart
 from benchmarks.peers.contestants import ENGINES, line_up
 from benchmarks.report import Table
@@ -14,6 +14,7 @@ PARTS: dict[str, Callable[..., Iterator[Any]]] = {
     "small": small.run,
     "signed": small.run_signed,
     "large": large.run,
+    "link": link.run,
     "listing": listing.run,
     "lag": small.lag,
     "number": growth.run_in_number,

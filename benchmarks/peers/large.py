@@ -12,7 +12,7 @@ from benchmarks.report import MIB, Table
 from benchmarks.scratch import scratch_folder
 from benchmarks.sink import run_sink
 
-__all__ = ["CONCURRENCY", "PART_SIZE", "run"]
+__all__ = ["CONCURRENCY", "PART_SIZE", "PEAK_BAR", "measures", "run"]
 
 CONCURRENCY = 8
 PART_SIZE = 8 * MIB
