@@ -232,7 +232,7 @@ class _Download:
 
     def _open(self, info: ObjectInfo) -> None:
         self._fd = self._begin(info)
-        if os.fstat(self._fd).st_size < info.size > self._part_size:  # parts come in any order
+        if info.size > self._part_size and os.fstat(self._fd).st_size < info.size:  # parts come in any order
             os.ftruncate(self._fd, info.size)
 
     async def _write(self, stream: ObjectStream, last: Callable[[], object] | None = None) -> None:
