@@ -119,9 +119,8 @@ async def copy_between(source: Place, pieces: AsyncIterable[Piece], target: Targ
         started = time.monotonic()
         try:
             message = await _copy_one(source.storage, piece.source, target.place.storage, remote, options)
-            status = TransferStatus.SKIPPED if message else outcome.status
-            status = TransferStatus.DRY_RUN if options.dry_run and not message else status
-            outcome = replace(outcome, status=status, message=message)
+            moved = TransferStatus.DRY_RUN if options.dry_run else TransferStatus.OK
+            outcome = replace(outcome, status=TransferStatus.SKIPPED if message else moved, message=message)
         except Exception as exc:  # noqa: BLE001 - a failed item fails alone
             error = to_quack_error(exc)
             info = ErrorInfo.from_error(error)

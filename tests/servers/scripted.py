@@ -142,6 +142,8 @@ class ScriptedS3:
                 return
             with self._lock:
                 self._connections.add(connection)
+                if self.stopped.is_set():  # and the others have been hung up on already
+                    _hang_up(connection)
             self._start(self._serve, connection)
 
     def _serve(self, connection: socket.socket) -> None:
