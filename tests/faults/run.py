@@ -97,10 +97,24 @@ async def _run_once(endpoint, folder, *, seed, objects, rate, engine) -> Run:
         ],
         violations,
         orphans,
-        sum(
-            not handled.faults and handled.status is None and BROKEN not in handled.request.key
-            for handled in proxy.record
-        ),
+        _count_unanswered(proxy),
+    )
+
+
+def _count_unanswered(proxy: FaultProxy) -> int:
+    """Count the requests that were left alone, and yet have no answer that the client waited for.
+
+    It begins an upload anew only when it has not got the identifier.
+    """
+    latest = {handled.request.identity: handled.request.attempt for handled in proxy.record}
+    return sum(
+        (handled.status is None and BROKEN not in handled.request.key)
+        or (
+            handled.request.operation == "CreateMultipartUpload"
+            and handled.request.attempt < latest[handled.request.identity]
+        )
+        for handled in proxy.record
+        if not handled.faults
     )
 
 

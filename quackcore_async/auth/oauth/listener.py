@@ -142,19 +142,23 @@ class _Door(Generic[T]):
         self._port = parts.port or _DEFAULT_PORT
         self._hosts = {"localhost", "127.0.0.1", _without_port(parts.netloc.lower())}
         self._take = take
-        self._places = anyio.CapacityLimiter(MAX_CONNECTIONS)
+        self._open = 0
         self.taken: list[T] = []
         self.closed = anyio.Event()
 
     async def serve(self, stream: SocketStream) -> None:
         async with stream:
-            with contextlib.suppress(OSError, anyio.EndOfStream, anyio.BrokenResourceError, anyio.WouldBlock):
-                self._places.acquire_on_behalf_of_nowait(stream)
-                try:
-                    with anyio.move_on_after(CONNECTION_SECONDS):
-                        await self._answer(stream)
-                finally:
-                    self._places.release_on_behalf_of(stream)
+            if self._open == MAX_CONNECTIONS:
+                return
+            self._open += 1
+            try:
+                with (
+                    contextlib.suppress(OSError, anyio.EndOfStream, anyio.BrokenResourceError),
+                    anyio.move_on_after(CONNECTION_SECONDS),
+                ):
+                    await self._answer(stream)
+            finally:
+                self._open -= 1
 
     async def _answer(self, stream: SocketStream) -> None:
         try:

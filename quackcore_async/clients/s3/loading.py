@@ -4,8 +4,12 @@ import gc
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 __all__ = ["lasting"]
+
+
+_BORN_FROZEN: Final = 1000  # objects at most that the interpreter itself has frozen: CPython 3.12 begins with 375
 
 
 class _Pause:
@@ -28,7 +32,7 @@ class _Pause:
             self._at_work -= 1
             if self._at_work:
                 return
-            if not gc.get_freeze_count():  # what the program has frozen stays so
+            if gc.get_freeze_count() <= _BORN_FROZEN:  # what the program has frozen stays so
                 gc.freeze()
                 gc.unfreeze()
             if self._was_enabled:

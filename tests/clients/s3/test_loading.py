@@ -71,6 +71,13 @@ def test_an_import_that_fails_leaves_the_collector_on() -> None:
     assert gc.isenabled()
 
 
+def test_what_the_interpreter_has_frozen_is_no_obstacle() -> None:
+    frozen = len(gc.get_objects(generation=2))
+    with lasting():
+        kept = make(1000)
+    assert len(gc.get_objects(generation=2)) >= frozen + len(kept)
+
+
 def test_what_the_program_has_frozen_stays_frozen() -> None:
     gc.freeze()
     try:
