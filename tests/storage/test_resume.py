@@ -321,6 +321,7 @@ async def test_what_another_process_is_at_is_left_alone(scripted_s3, config_of, 
     wait_until(
         lambda: lines_kept(tmp_path) == 5, seconds=30, what="4 ranges", alive=lambda: running.poll() is None
     )
+    wait_until(gate.holds.is_set, seconds=30, what="a range that hangs", alive=lambda: running.poll() is None)
     before = part_file(tmp_path).stat()
     scripted_s3.script = lambda request: None
     scripted_s3.requests.clear()
