@@ -550,11 +550,14 @@ async def test_an_item_leaves_nothing_for_the_garbage_collector(storage, here, t
         "download": lambda: download_many(storage, names, target=there),
         "delete": lambda: delete_many(storage, names),
     }
-    (await verbs["upload"]()).unwrap()
-    gc.collect()
-    gc.disable()
-    try:
-        (await verbs[verb]()).unwrap()
-        assert gc.collect() < len(names)
-    finally:
-        gc.enable()
+    garbage = []
+    for _ in range(3):  # what other threads leave meanwhile is not there each time
+        (await verbs["upload"]()).unwrap()
+        gc.collect()
+        gc.disable()
+        try:
+            (await verbs[verb]()).unwrap()
+            garbage.append(gc.collect())
+        finally:
+            gc.enable()
+    assert min(garbage) < len(names)
