@@ -294,6 +294,15 @@ async def test_of_more_connections_than_there_are_places_those_beyond_are_closed
             assert (await streams[-1].receive()).startswith(b"HTTP/1.1 200 ")
 
 
+async def test_a_connection_that_has_ended_gives_its_place_back():
+    async with login() as it, anyio.create_task_group() as group:
+        group.start_soon(it.run)
+        with anyio.fail_after(30):
+            for _ in range(MAX_CONNECTIONS):
+                assert (await it.raw(it.get("/elsewhere"))).startswith(b"HTTP/1.1 404 ")
+            assert (await visit(it.good)).status_code == 200
+
+
 async def test_a_client_that_hangs_up_does_no_harm():
     async with login() as it, anyio.create_task_group() as group:
         group.start_soon(it.run)
