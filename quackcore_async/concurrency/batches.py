@@ -8,8 +8,8 @@ from time import monotonic, thread_time
 from typing import Any, Final, Generic, Protocol, TypeVar, cast
 
 import anyio
-import anyio.lowlevel
 
+from quackcore_async.concurrency.loops import LoopBinding
 from quackcore_async.concurrency.shield import protected
 from quackcore_async.concurrency.threads import THREADS, run_in_thread
 
@@ -141,6 +141,7 @@ class Hop:
 
 class _Here(threading.local):
     hop: Hop | None = None
+    hops: tuple[LoopBinding, "_Hops"] | None = None  # of the event loop that runs in this thread
 
 
 _here: Final = _Here()
@@ -238,7 +239,11 @@ class _Hops:
             await self.lead(piece)
 
 
-_hops: anyio.lowlevel.RunVar[_Hops] = anyio.lowlevel.RunVar("quackcore_async_hops")
+def _hops_of_loop() -> _Hops:
+    kept = _here.hops
+    if kept is None or not kept[0].is_here():
+        kept = _here.hops = LoopBinding.current(), _Hops()
+    return kept[1]
 
 
 async def run_briefly(function: Callable[[], T]) -> T:
@@ -251,10 +256,7 @@ async def run_briefly(function: Callable[[], T]) -> T:
     Args:
         function: What to run; it takes milliseconds at most on a disk that is well.
     """
-    hops = _hops.get(None)
-    if hops is None:
-        hops = _Hops()
-        _hops.set(hops)
+    hops = _hops_of_loop()
     piece = _Piece(function)
     if hops.may_lead():
         hops.leaders += 1

@@ -120,9 +120,11 @@ class StorageGateway:
 
     def _resumption(self, method: str) -> dict[str, bool]:
         """Return the argument for it, which the protocol does not have, where the storage takes it."""
+        if not self.resumes or not self.capabilities.resume:
+            return {}
         storage = self.storage
         replaced = isinstance(storage, BaseStorageIntegration) and not _is_of_base(storage, method)
-        return {"resume": True} if self.resumes and self.capabilities.resume and not replaced else {}
+        return {} if replaced else {"resume": True}
 
     async def stat(self, remote: str) -> Mapping[str, Any] | None:
         """Look a file up; None when it is not there."""

@@ -116,7 +116,7 @@ async def test_a_hop_is_not_slow_when_the_event_loop_computes_meanwhile(monkeypa
         await until(gate.entered.is_set)
         group.start_soon(run_briefly, lambda: ran.append("beside"))
         await anyio.wait_all_tasks_blocked()
-        assert batches._hops.get().leaders == 1
+        assert batches._hops_of_loop().leaders == 1
         assert ran == []
         gate.opened.set()
     assert ran == ["beside"]
@@ -139,7 +139,7 @@ async def test_on_a_slow_disk_the_pieces_spread_over_the_threads(monkeypatch):
         for _ in range(120):
             group.start_soon(run_briefly, work)
     assert 4 <= most <= THREADS
-    assert batches._hops.get().leaders == 0
+    assert batches._hops_of_loop().leaders == 0
 
 
 async def test_one_that_waits_can_be_cancelled_and_never_runs():
@@ -343,7 +343,7 @@ async def test_who_gives_up_behind_a_disk_that_hangs_is_forgotten():
                         waiting.start_soon(run_briefly, int)
                     await anyio.wait_all_tasks_blocked()
                     scope.cancel()
-        assert not batches._hops.get().waiting
+        assert not batches._hops_of_loop().waiting
         gate.opened.set()
 
 

@@ -58,11 +58,10 @@ class RefusedError(Exception):
 
 
 def describe(status: int, headers: Mapping[str, str]) -> dict[str, Any]:
-    """Return what the status and the headers of an answer say."""
+    """Return what the status and the headers of an answer say, the headers by lower-case name."""
     answer: dict[str, Any] = {"ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": headers}}
     metadata: dict[str, str] = {}
-    for header, value in headers.items():
-        name = header.lower()
+    for name, value in headers.items():
         field = _HEADERS.get(name)
         if field is not None:
             answer[field] = value

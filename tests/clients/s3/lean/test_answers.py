@@ -10,14 +10,13 @@ from botocore.parsers import create_parser
 from botocore.session import get_session
 from hypothesis import given
 from hypothesis import strategies as st
-from multidict import CIMultiDict
 
 from quackcore_async.clients.s3.failures import classify
 from quackcore_async.clients.s3.lean.answers import READERS, RefusedError, describe, read_answer, refusal
 from quackcore_async.clients.s3.lean.xml import deletion, fits_xml, parse
 from quackcore_async.errors import ErrorKind, TransportError
 
-NOTHING = CIMultiDict()
+NOTHING: dict[str, str] = {}
 BODIES = {
     "list_objects_v2": b"<ListBucketResult/>",
     "delete_objects": b"<DeleteResult/>",
@@ -78,7 +77,7 @@ def test_xml_of_somebody_else_is_no_answer(operation, body):
 
 @pytest.mark.parametrize("operation", ["put_object", "upload_part", "delete_object", "abort_multipart_upload"])
 def test_a_page_of_html_is_not_the_answer_to_a_write(operation):
-    headers = CIMultiDict({"Content-Type": "text/html; charset=utf-8"})
+    headers = {"content-type": "text/html; charset=utf-8"}
     with pytest.raises(TransportError) as caught:
         read_answer(operation, 200, headers, b"<!DOCTYPE html><html>Log in</html>")
     assert caught.value.code == "protocol"
@@ -196,16 +195,14 @@ def test_dates_of_listings_are_read_as_botocore_reads_them(text):
     "text", [*DATES[-1:], "Thursday, 29-Feb-24 23:59:59 GMT", "Thu, 29 Feb 2024 23:59:59 -0000"]
 )
 def test_dates_of_headers_are_read_and_have_a_zone(text):
-    assert describe(200, CIMultiDict({"Last-Modified": text}))["LastModified"] == datetime(
-        2024, 2, 29, 23, 59, 59, tzinfo=UTC
-    )
+    assert describe(200, {"last-modified": text})["LastModified"] == datetime(2024, 2, 29, 23, 59, 59, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
     "text", ["", "yesterday", "Thu, 99 Feb 2024 23:59:59 GMT", "Thu, 29 Abc 2024 23:59:59 GMT", "0"]
 )
 def test_dates_that_make_no_sense_are_none(text):
-    assert describe(200, CIMultiDict({"Last-Modified": text}))["LastModified"] is None
+    assert describe(200, {"last-modified": text})["LastModified"] is None
     body = f"<ListBucketResult><Contents><Key>k</Key><LastModified>{text}</LastModified></Contents></ListBucketResult>"
     if text != "0":
         answer = read_answer("list_objects_v2", 200, NOTHING, body.encode())
