@@ -69,8 +69,8 @@ class Answer:
     """What goes back.
 
     `cut` sends only so many bytes of the body and closes; with `reset` the connection is reset there, and with
-    `stall` it stays open and silent there until the server stops. `forget` does what was asked and hangs up without
-    an answer.
+    `stall` it stays open and silent there until the server stops. `forget` does what was asked, calls `done` and
+    hangs up without an answer.
     """
 
     status: int = 200
@@ -80,6 +80,7 @@ class Answer:
     reset: bool = False
     stall: bool = False
     forget: bool = False
+    done: Callable[[], object] | None = None
 
 
 def error_answer(status: int, code: str, message: str = "scripted", *, extra: str = "", **headers: str) -> Answer:
@@ -162,10 +163,12 @@ class ScriptedS3:
         answer = self.script(request)
         if answer is None or answer.forget:
             with self._lock:
-                done = self._store(request)
+                stored = self._store(request)
             if answer is not None:
+                if answer.done is not None:
+                    answer.done()
                 return False
-            answer = done
+            answer = stored
         return self._send(connection, request, answer)
 
     def _remember(self, request: Request) -> None:

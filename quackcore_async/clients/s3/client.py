@@ -233,20 +233,6 @@ class S3Client:
         )
         return UploadedPart(number, str(answer["CopyPartResult"]["ETag"]), end - start)
 
-    async def complete_multipart(
-        self,
-        address: S3Address,
-        upload_id: str,
-        parts: Sequence[UploadedPart],
-        conditions: Mapping[str, Any] | None = None,
-    ) -> Written:
-        """Make an object of the parts.
-
-        Raises:
-            ConflictError: if a condition does not hold; code `exists` for `IfNoneMatch`.
-        """
-        return await ConditionalWrite(self.requester, address, conditions).complete(upload_id, parts)
-
     async def abort_multipart(self, address: S3Address, upload_id: str) -> None:
         """Drop a multipart upload and its parts."""
         await self.requester.send(

@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import hashlib
 import threading
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -872,10 +873,11 @@ async def test_a_cancellation_while_an_upload_is_completed_leaves_the_object_or_
     def script(request):
         if request.operation != "CompleteMultipartUpload":
             return None
-        if completed:  # before the client has a chance to abort it
-            scripted_s3._store(request)
-        loop.call_soon_threadsafe((tasks[0] if native else scope).cancel)
-        return Answer(forget=True) if completed else Answer(cut=0, headers={"Content-Length": "5"}, stall=True)
+        cancel = partial(loop.call_soon_threadsafe, (tasks[0] if native else scope).cancel)
+        if completed:  # it is there before the client has a chance to abort it
+            return Answer(forget=True, done=cancel)
+        cancel()
+        return Answer(cut=0, headers={"Content-Length": "5"}, stall=True)
 
     async def upload():
         with scope:

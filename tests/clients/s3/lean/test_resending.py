@@ -7,6 +7,7 @@ import pytest
 
 from quackcore_async.clients.s3 import S3Address, S3Client, upload_bytes
 from quackcore_async.clients.s3.buffers import BodyBuffer
+from quackcore_async.clients.s3.conditional import ConditionalWrite
 from quackcore_async.clients.s3.objects import UploadedPart
 from quackcore_async.errors import QuackError
 from quackcore_async.retry import RetryPolicy
@@ -48,7 +49,9 @@ REQUESTS = {
     "empty put": lambda client: upload_bytes(client, b"", ADDRESS),
     "delete": lambda client: client.delete(ADDRESS, if_match='"e"'),
     "head": lambda client: client.head(ADDRESS),
-    "complete": lambda client: client.complete_multipart(ADDRESS, "id", [UploadedPart(1, '"e"', 1)]),
+    "complete": lambda client: ConditionalWrite(client.requester, ADDRESS, None).complete(
+        "id", [UploadedPart(1, '"e"', 1)]
+    ),
 }
 
 
