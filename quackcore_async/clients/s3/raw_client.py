@@ -10,7 +10,7 @@ import anyio
 from quackcore_async.clients.s3.aws_session import tune
 from quackcore_async.clients.s3.failures import classify
 from quackcore_async.concurrency import run_in_thread
-from quackcore_async.errors import ConfigError, ErrorKind
+from quackcore_async.errors import ConfigError, ErrorKind, LifecycleError
 
 __all__ = ["RawClient", "cannot_open"]
 
@@ -26,6 +26,7 @@ class RawClient:
         self._prepare = prepare
         self._manager: AbstractAsyncContextManager[Any] | None = None
         self._raw: Any = None
+        self._closed = False
         self._lock = anyio.Lock()
 
     @classmethod
@@ -39,19 +40,24 @@ class RawClient:
         """Return the client, which is open.
 
         Raises:
+            LifecycleError: with code `closed`, after `aclose`.
             QuackError: if it cannot be opened.
         """
         if self._raw is None:
             async with self._lock:
+                if self._closed:
+                    raise LifecycleError("the S3 client was closed meanwhile")
                 if self._raw is None:
                     self._raw = await self._open()
         return self._raw
 
     async def aclose(self) -> None:
-        """Close the client if it was opened."""
-        manager, self._manager, self._raw = self._manager, None, None
-        if manager is not None:
-            await manager.__aexit__(None, None, None)
+        """Close the client if it was opened, or is being opened; it cannot be opened again."""
+        self._closed = True
+        async with self._lock:
+            manager, self._manager, self._raw = self._manager, None, None
+            if manager is not None:
+                await manager.__aexit__(None, None, None)
 
     async def _open(self) -> Any:  # noqa: ANN401 - an aioboto3 client is untyped
         try:
