@@ -3,7 +3,7 @@
 import os
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from threading import get_ident
 from types import TracebackType
@@ -20,6 +20,7 @@ from quackcore_async.errors import (
 )
 from quackcore_async.logging import get_logger
 from quackcore_async.protocols.core import AuthProviderProtocol, MadeByInit
+from quackcore_async.protocols.credentials import token_of
 from quackcore_async.results import AuthResult
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
         Raises:
             QuackError: as `get_credentials`.
         """
-        return _member(await self.get_credentials(), "token", "access_token")
+        return token_of(await self.get_credentials())
 
     @unwrapped
     async def save_credentials(self) -> bool:
@@ -192,20 +193,16 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
         Raises:
             AuthError: if the token has characters that no header can carry.
         """
-        from quackcore_async.protocols.signing import RequestSecrets
+        from quackcore_async.protocols.signing import as_bearer
 
-        token = _member(credentials, "token", "access_token")
-        if not token:
-            return RequestSecrets()
-        kind = _member(credentials, "token_type") or "Bearer"
-        value = f"{'Bearer' if kind.lower() == 'bearer' else kind} {token}"
-        if not (value.isascii() and value.isprintable()):
+        secrets = as_bearer(credentials)
+        if not all(value.isascii() and value.isprintable() for value in secrets.headers.values()):
             raise AuthError(
                 f"the token of {self.name} has characters that no header can carry",
                 kind=ErrorKind.MISCONFIGURED,
                 code="token_unusable",
             )
-        return RequestSecrets(headers={"Authorization": value})
+        return secrets
 
     async def aclose(self) -> None:
         """Stop early renewal, and try once more, for two seconds, to store what is not stored yet. Idempotent."""
@@ -281,11 +278,3 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
             self.logger.error("cannot create the directory of %s: %s", self.credentials_file, exc)  # noqa: TRY400
             return False
         return True
-
-
-def _member(credentials: object, *names: str) -> str | None:
-    for name in names:
-        value = credentials.get(name) if isinstance(credentials, Mapping) else getattr(credentials, name, None)
-        if isinstance(value, str) and value:
-            return value
-    return None

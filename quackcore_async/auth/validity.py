@@ -3,10 +3,11 @@
 import math
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import Enum
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
+from quackcore_async.protocols.credentials import member_of
 from quackcore_async.results import parse_expiry
 
 __all__ = ["Clocks", "Moment", "Phase", "Validity", "expiry_of", "lifetime_of", "validity_of"]
@@ -130,12 +131,8 @@ def expiry_of(credentials: object, obtained_at: float = 0.0) -> int | None:
         obtained_at: When it was asked for, in epoch seconds; 0 is unknown, and then `expires_in` says nothing.
     """
     for name in ("expiry", "expires_at"):
-        value = _member(credentials, name)
+        value = member_of(credentials, name)
         if value:
             return parse_expiry(value)
-    lifetime = lifetime_of(_member(credentials, "expires_in")) if obtained_at else None
+    lifetime = lifetime_of(member_of(credentials, "expires_in")) if obtained_at else None
     return None if lifetime is None else int(obtained_at) + lifetime
-
-
-def _member(credentials: object, name: str) -> Any:  # noqa: ANN401 - the members differ in type
-    return credentials.get(name) if isinstance(credentials, Mapping) else getattr(credentials, name, None)

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-__all__ = ["RequestSecrets", "RequestSigner"]
+from quackcore_async.protocols.credentials import text_of, token_of
+
+__all__ = ["RequestSecrets", "RequestSigner", "as_bearer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +34,12 @@ class RequestSigner(Protocol):
     def request_secrets(self, credentials: object) -> RequestSecrets:
         """Return what `credentials`, as `get_credentials` gave them, put into a request."""
         ...
+
+
+def as_bearer(credentials: object) -> RequestSecrets:
+    """Present credentials as a bearer token (RFC 6750 section 2.1); without a token they put nothing in."""
+    token = token_of(credentials)
+    if token is None:
+        return RequestSecrets()
+    scheme = text_of(credentials, "token_type") or "Bearer"
+    return RequestSecrets({"Authorization": f"{'Bearer' if scheme.lower() == 'bearer' else scheme} {token}"})

@@ -7,7 +7,7 @@ from typing import Any
 
 from quackcore_async.clients.objectstore import ObjectStoreSettings
 from quackcore_async.protocols.core import AuthProviderProtocol, call_method
-from quackcore_async.redaction import Secret
+from quackcore_async.protocols.credentials import member_of, token_of
 
 __all__ = ["with_login"]
 
@@ -24,7 +24,7 @@ async def with_login(settings: ObjectStoreSettings, provider: AuthProviderProtoc
     Raises:
         QuackError: if the provider fails.
     """
-    if provider is None or not _token_of(await call_method(provider, "get_credentials")):
+    if provider is None or not token_of(await call_method(provider, "get_credentials")):
         return settings
     options = {name: value for name, value in settings.options.items() if name not in _SECRETS}
     return replace(settings, options=options, credential_provider=_asking(provider))
@@ -33,20 +33,10 @@ async def with_login(settings: ObjectStoreSettings, provider: AuthProviderProtoc
 def _asking(provider: AuthProviderProtocol) -> Callable[[], Awaitable[Mapping[str, Any]]]:
     async def ask() -> Mapping[str, Any]:
         credentials = await call_method(provider, "get_credentials")
-        token = _token_of(credentials)
-        expires_at = _member(credentials, "expires_at")
+        expires_at = member_of(credentials, "expires_at")
         return {
-            "token": token,
+            "token": token_of(credentials) or "",
             "expires_at": datetime.fromtimestamp(float(expires_at), UTC) if expires_at else None,
         }
 
     return ask
-
-
-def _token_of(credentials: object) -> str:
-    value = _member(credentials, "token") or _member(credentials, "access_token")
-    return value.reveal() if isinstance(value, Secret) else str(value or "")
-
-
-def _member(credentials: object, name: str) -> Any:  # noqa: ANN401 - the members differ in type
-    return credentials.get(name) if isinstance(credentials, Mapping) else getattr(credentials, name, None)

@@ -1,12 +1,11 @@
 """Keys for an S3 client from an authentication provider."""
 
 import inspect
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from quackcore_async.clients.s3 import S3Keys, S3Settings
 from quackcore_async.protocols.core import AuthProviderProtocol, call_method
+from quackcore_async.protocols.credentials import text_of
 from quackcore_async.redaction import Secret
 from quackcore_async.results import AuthResult
 
@@ -27,8 +26,8 @@ async def with_login(settings: S3Settings, provider: AuthProviderProtocol | None
     credentials = await call_method(provider, "get_credentials")
     if _keys_of(credentials) is not None:
         return replace(settings, keys=None, keys_provider=_ProviderKeys(provider))
-    profile = _member(credentials, "profile")
-    return replace(settings, profile=str(profile), keys=None) if profile else settings
+    profile = text_of(credentials, "profile")
+    return replace(settings, profile=profile, keys=None) if profile else settings
 
 
 class _ProviderKeys:
@@ -60,12 +59,8 @@ class _ProviderKeys:
 
 
 def _keys_of(credentials: object) -> S3Keys | None:
-    key_id = _member(credentials, "access_key_id") or _member(credentials, "token")
-    secret, token = _member(credentials, "secret_access_key"), _member(credentials, "session_token")
+    key_id = text_of(credentials, "access_key_id", "token")
+    secret, token = text_of(credentials, "secret_access_key"), text_of(credentials, "session_token")
     if not key_id or not secret:
         return None
-    return S3Keys(str(key_id), Secret(str(secret)), Secret(str(token)) if token else None)
-
-
-def _member(credentials: object, name: str) -> Any:  # noqa: ANN401 - the members differ in type
-    return credentials.get(name) if isinstance(credentials, Mapping) else getattr(credentials, name, None)
+    return S3Keys(key_id, Secret(secret), Secret(token) if token else None)

@@ -4,9 +4,11 @@ import re
 
 import anyio
 import pytest
+from pydantic import SecretStr
 
 from quackcore_async.auth.aws import AwsCredentialsProvider
 from quackcore_async.errors import ErrorKind
+from quackcore_async.redaction import Secret
 from quackcore_async.results import AuthResult
 from quackcore_async.storage.s3 import S3Storage
 from tests.servers.scripted import Answer, error_answer
@@ -34,6 +36,26 @@ class Source:
         }
 
 
+class Keeper:
+    """A provider of somebody else's, with credentials that never change."""
+
+    name = "keeper"
+
+    def __init__(self, **credentials):
+        self._credentials = credentials
+
+    async def authenticate(self):
+        return AuthResult(success=True)
+
+    refresh_credentials = authenticate
+
+    async def get_credentials(self):
+        return self._credentials
+
+    async def save_credentials(self):
+        return True
+
+
 def config_of(endpoint, **changes):
     return {"bucket_name": endpoint.bucket, "endpoint_url": endpoint.url, "region": "us-east-1", **changes}
 
@@ -48,6 +70,13 @@ async def test_the_keys_of_a_provider_sign_the_requests(scripted_s3):
         pass
     assert {signer(request) for request in scripted_s3.requests} == {"AKIDOFPROGRAM"}
     assert scripted_s3.requests[0].headers["x-amz-security-token"] == "session-example"
+
+
+@pytest.mark.parametrize("hide", [Secret, SecretStr])
+async def test_keys_that_hide_themselves_sign_all_the_same(seaweed, hide):
+    provider = Keeper(access_key_id=hide(seaweed.access_key_id), secret_access_key=hide(seaweed.secret_access_key))
+    async with S3Storage(auth_provider=provider, config=config_of(seaweed)) as storage:
+        assert (await storage.write_bytes("hidden", b"x")).success
 
 
 async def test_the_keys_of_a_provider_go_before_those_of_the_configuration(seaweed):

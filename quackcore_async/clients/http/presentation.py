@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 from urllib.parse import unquote_plus, urlencode
 
 import httpx
@@ -11,9 +11,7 @@ from quackcore_async.clients.http.secret_headers import check_headers, secrets_i
 from quackcore_async.protocols import RequestSecrets
 from quackcore_async.redaction import Secret, find_secrets
 
-__all__ = ["NOTHING", "Presentation", "as_bearer", "present"]
-
-_TOKEN_NAMES: Final = ("token", "access_token")
+__all__ = ["NOTHING", "Presentation", "present"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,27 +70,6 @@ def present(
         source=credentials if _never_changes(credentials) else None,
         kept=(*secrets_in(headers, params), *find_secrets(credentials)),
     )
-
-
-def as_bearer(credentials: object) -> RequestSecrets:
-    """Present credentials as a bearer token (RFC 6750 section 2.1); without a token they put nothing in."""
-    token = next(filter(None, (_text(_member(credentials, name)) for name in _TOKEN_NAMES)), None)
-    if token is None:
-        return RequestSecrets()
-    scheme = _text(_member(credentials, "token_type")) or "Bearer"
-    return RequestSecrets({"Authorization": f"{'Bearer' if scheme.lower() == 'bearer' else scheme} {token}"})
-
-
-def _member(credentials: object, name: str) -> Any:  # noqa: ANN401 - the members differ in type
-    return credentials.get(name) if isinstance(credentials, Mapping) else getattr(credentials, name, None)
-
-
-def _text(value: Any) -> str | None:  # noqa: ANN401 - text, or one of the classes that hide it
-    if isinstance(value, str):
-        return value
-    reveal = getattr(value, "get_secret_value", None) or getattr(value, "reveal", None)
-    revealed = reveal() if callable(reveal) else None
-    return revealed if isinstance(revealed, str) else None
 
 
 def _never_changes(credentials: object) -> bool:

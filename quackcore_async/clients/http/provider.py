@@ -9,10 +9,11 @@ from typing import Any, Final, cast
 
 import anyio
 
-from quackcore_async.clients.http.presentation import NOTHING, Presentation, as_bearer, present
+from quackcore_async.clients.http.presentation import NOTHING, Presentation, present
 from quackcore_async.concurrency import Flight, SingleFlight, protected
 from quackcore_async.errors import ContractError, CredentialsMissingError, QuackError, TimedOutError
 from quackcore_async.protocols import AuthProviderProtocol, RequestSecrets, contract_violations
+from quackcore_async.protocols.signing import as_bearer
 from quackcore_async.results import AuthResult, service_name, to_quack_error
 
 __all__ = ["ProviderSecrets", "RenewalEvent"]

@@ -1,17 +1,14 @@
 """What is asked of providers, and what their credentials become."""
 
 import logging
-from typing import Any
 
 import anyio
 import pytest
 import trio.testing
 
-from quackcore_async import AuthResult, Credentials, QuackError
-from quackcore_async.clients.http.presentation import as_bearer
+from quackcore_async import AuthResult, QuackError
 from quackcore_async.clients.http.provider import ProviderSecrets
 from quackcore_async.errors import CredentialsMissingError
-from quackcore_async.redaction import Secret
 from tests.clients.http.providers import Foreign, Rotating
 
 in_no_time = pytest.mark.parametrize(
@@ -19,31 +16,6 @@ in_no_time = pytest.mark.parametrize(
     [pytest.param(("trio", {"clock": trio.testing.MockClock(autojump_threshold=0)}), id="in_no_time")],
 )
 LOGGER = logging.getLogger("tests")
-
-
-class Bag:
-    """Credentials as an object."""
-
-    def __init__(self, **members: Any) -> None:
-        vars(self).update(members)
-
-
-@pytest.mark.parametrize(
-    ("credentials", "header"),
-    [
-        ({"token": "t"}, "Bearer t"),
-        ({"access_token": "t", "token_type": "bearer"}, "Bearer t"),
-        ({"access_token": "t", "token_type": "DPoP"}, "DPoP t"),
-        (Credentials("t", token_type="Token"), "Token t"),
-        (Bag(token="t"), "Bearer t"),
-        (Bag(token=None, access_token=Secret("t")), "Bearer t"),
-        ({"token": ""}, None),
-        ({"token": 7}, None),
-        (Bag(name="x"), None),
-    ],
-)
-def test_credentials_are_a_bearer_token(credentials: object, header: str | None):
-    assert as_bearer(credentials).headers.get("Authorization") == header
 
 
 async def test_a_dict_that_changes_in_place_is_read_anew():
