@@ -1,8 +1,11 @@
-"""Which foreign libraries the S3 client stands on."""
+"""Which foreign libraries the storage clients stand on: top-level packages whose exceptions their gates know."""
 
 from typing import Final
 
-__all__ = ["S3_LIBRARIES"]
+__all__ = ["OBJECT_STORE_LIBRARIES", "S3_LIBRARIES"]
 
 S3_LIBRARIES: Final = ("botocore", "aiobotocore", "aiohttp", "boto3", "aioboto3", "aiohappyeyeballs")
-"""Top-level packages whose exceptions the S3 client's gate knows."""
+"""Those of the S3 client."""
+
+OBJECT_STORE_LIBRARIES: Final = ("obstore", "pyo3_async_runtimes")
+"""Those of the object store client."""

@@ -1,5 +1,6 @@
 """Each check of the conformance suite finds what it is there for."""
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -90,6 +91,22 @@ class KeepsHalfAStream(MemoryStorage):
             await self._put_bytes(chunk, write)
 
 
+class EmptiesTheTarget(MemoryStorage):
+    async def _fetch(self, path, target, progress):
+        try:
+            await super()._fetch(path, target, progress)
+        finally:
+            os.truncate(target.path, 0)
+
+
+class TearsUploads(MemoryStorage):
+    async def _put_file(self, source, write):
+        try:
+            await super()._put_file(source, write)
+        finally:
+            self._files[write.path] = replace(self._files[write.path], data=bytes(source.size))
+
+
 class ForgetsProgress(MemoryStorage):
     async def _fetch(self, path, target, progress):
         await super()._fetch(path, target, lambda done: None)
@@ -134,6 +151,8 @@ class OverwritesTheFileByTheFolder(MemoryStorage):
         (conformance.check_folders, DeletesTheFolderToo),
         (conformance.check_streams, KeepsHalfAStream),
         (conformance.check_cancellation, KeepsHalfAStream),
+        (conformance.check_cancellation, EmptiesTheTarget),
+        (conformance.check_cancellation, TearsUploads),
         (conformance.check_progress, ForgetsProgress),
         (conformance.check_odd_names, RefusesUmlauts),
         (conformance.check_presign, ClaimsToPresign),

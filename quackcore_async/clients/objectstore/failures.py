@@ -8,6 +8,7 @@ but for Azure's messages, the identifier of the request.
 import re
 from typing import Final
 
+from quackcore_async.clients.libraries import OBJECT_STORE_LIBRARIES
 from quackcore_async.clients.objectstore.meanings import (
     CANNOT_SIGN,
     CLASSES,
@@ -31,7 +32,6 @@ _MESSAGE: Final = re.compile(r"<Message>([^<]*)")
 _REQUEST_ID: Final = re.compile(r"RequestId:([0-9A-Za-z-]+)")
 _HTTP_KIND: Final = re.compile(r"HttpError \{\s*kind: (\w+)")
 _OS_MESSAGE: Final = re.compile(r'message: "([^"]+)"|error: "([^"]+)"|InvalidCertificate\(\s*(\w+)')
-_LIBRARIES: Final = frozenset({"obstore", "pyo3_async_runtimes"})
 _ITS_WORDS: Final = ("Error performing", "Debug source:", "Could not parse path")
 _SENTENCES: Final = {
     "Wanted range starting at": meanings.RANGE,  # the answer to a range behind the end, where it is no 416
@@ -47,7 +47,7 @@ _UNCERTAIN: Final = frozenset({ErrorKind.TIMEOUT, ErrorKind.UNAVAILABLE, ErrorKi
 
 def is_obstore_error(exc: Exception) -> bool:
     """Tell whether an exception comes out of obstore: by its class, or by the words of a built-in one."""
-    if any(base.__module__.partition(".")[0] in _LIBRARIES for base in type(exc).__mro__):
+    if any(base.__module__.partition(".")[0] in OBJECT_STORE_LIBRARIES for base in type(exc).__mro__):
         return True
     return isinstance(exc, OSError | ValueError) and any(words in str(exc) for words in _ITS_WORDS)
 

@@ -3,6 +3,7 @@
 import ssl
 
 import anyio
+import obstore.exceptions
 import pytest
 import trustme
 
@@ -10,6 +11,7 @@ from quackcore_async.clients.objectstore import ObjectAddress
 from quackcore_async.clients.objectstore.failures import classify
 from quackcore_async.clients.objectstore.meanings import CLASSES, TRANSPORT
 from quackcore_async.errors import ErrorKind
+from quackcore_async.results import to_quack_error
 from quackcore_async.retry import RetryPolicy
 from tests.clients.objectstore.conftest import PART, client_of, failure
 from tests.servers.faulty import FaultyServer, answer, garbage, hang_up, head, read_slowly, reset, stall, truncated
@@ -210,3 +212,15 @@ async def test_an_address_that_nobody_may_make_is_refused(wrong):
         async with client_of("http://127.0.0.1:1") as client:
             await client.presign(ADDRESS, **wrong)
     assert caught.kind is ErrorKind.INVALID_INPUT
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("NotFoundError", ErrorKind.NOT_FOUND),
+        ("AlreadyExistsError", ErrorKind.CONFLICT),
+        ("PermissionDeniedError", ErrorKind.PERMISSION_DENIED),
+    ],
+)
+def test_what_an_author_lets_through_has_its_kind_too(name, kind):
+    assert to_quack_error(getattr(obstore.exceptions, name)("why")).kind is kind
