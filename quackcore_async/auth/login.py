@@ -13,7 +13,7 @@ from quackcore_async.auth.credentials import Credentials
 from quackcore_async.auth.secret_causes import without_secret_causes
 from quackcore_async.auth.shared_login import Grant, Outcome, SharedLogin, Work, shared_login_of
 from quackcore_async.auth.validity import Clocks, Moment
-from quackcore_async.concurrency import Flight
+from quackcore_async.concurrency import Flight, wrong_loop
 from quackcore_async.errors import AuthError, LifecycleError, QuackError
 from quackcore_async.redaction import Secret
 from quackcore_async.results import AuthResult, result_of_exception, service_name
@@ -138,9 +138,7 @@ class Login:
     def _move(self, shared: SharedLogin | None) -> SharedLogin:
         with _moving:
             if shared is not None and shared.binding.is_alive():
-                raise LifecycleError(
-                    f"{self.name} belongs to another running event loop: make one for each loop", code="wrong_loop"
-                )
+                raise wrong_loop(f"{self.name} belongs to another running event loop: make one for each loop")
             self.thread = threading.get_ident()
             self._shared = shared_login_of(self._place(), shared)
             self._shared.logins.add(self)

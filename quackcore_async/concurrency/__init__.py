@@ -4,7 +4,7 @@ from quackcore_async.concurrency.batches import current_hop, run_briefly
 from quackcore_async.concurrency.containment import comes_from_outside, own_error
 from quackcore_async.concurrency.fanout import Source, feed, first_error, for_each
 from quackcore_async.concurrency.flight import Flight, SingleFlight
-from quackcore_async.concurrency.loops import LoopBinding
+from quackcore_async.concurrency.loops import LoopBinding, wrong_loop
 from quackcore_async.concurrency.shield import (
     CLEANUP_TIMEOUT,
     cleanup_timeout,
@@ -34,4 +34,5 @@ __all__ = [
     "run_in_daemon",
     "run_in_thread",
     "shielded",
+    "wrong_loop",
 ]

@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 import anyio
 
-from quackcore_async.concurrency.loops import LoopBinding
+from quackcore_async.concurrency.loops import LoopBinding, wrong_loop
 from quackcore_async.errors import LifecycleError
 
 __all__ = ["Flight", "SingleFlight"]
@@ -50,9 +50,7 @@ class Flight(Generic[R]):
                 flight that the caller belongs to.
         """
         if not self._binding.is_here():
-            raise LifecycleError(
-                f"{what} is busy in another running event loop: make one for each loop", code="wrong_loop"
-            )
+            raise wrong_loop(f"{what} is busy in another running event loop: make one for each loop")
         mine = [flight for flight in _inside.get() if not flight.has_landed()]
         if any(self.waits_for(flight) for flight in mine):
             raise LifecycleError(

@@ -7,7 +7,9 @@ from typing import Self
 
 import anyio.lowlevel
 
-__all__ = ["LoopBinding"]
+from quackcore_async.errors import LifecycleError
+
+__all__ = ["LoopBinding", "wrong_loop"]
 
 
 class LoopBinding:
@@ -44,6 +46,11 @@ class LoopBinding:
             return False
         is_closed = getattr(self._token.native_token, "is_closed", None)
         return is_closed() if is_closed is not None else not self.is_alive()
+
+
+def wrong_loop(message: str) -> LifecycleError:
+    """Make the error of what is used in another event loop than its own: with code `wrong_loop`."""
+    return LifecycleError(message, code="wrong_loop")
 
 
 def _is_running(loop: object) -> bool:

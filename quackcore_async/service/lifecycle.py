@@ -19,6 +19,7 @@ from quackcore_async.concurrency import (
     comes_from_outside,
     own_error,
     shielded,
+    wrong_loop,
 )
 from quackcore_async.errors import ContractError, LifecycleError, QuackError, TimedOutError
 from quackcore_async.protocols.core import (
@@ -171,9 +172,7 @@ class Lifecycle:
             return
         if self._binding.is_alive():
             name = service_name(self._owner)
-            raise LifecycleError(
-                f"{name} belongs to another running event loop: make one for each loop", code="wrong_loop"
-            )
+            raise wrong_loop(f"{name} belongs to another running event loop: make one for each loop")
         if self._resources is not None:
             self._resources.restore()
             self._resources = None

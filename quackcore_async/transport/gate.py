@@ -7,8 +7,8 @@ from typing import Final
 import anyio
 import httpx
 
-from quackcore_async.concurrency import LoopBinding
-from quackcore_async.errors import LifecycleError, QuackError, TimedOutError
+from quackcore_async.concurrency import LoopBinding, wrong_loop
+from quackcore_async.errors import QuackError, TimedOutError
 from quackcore_async.transport.breaker import Breaker, BreakerPolicy
 from quackcore_async.transport.pace import Pace
 from quackcore_async.transport.rate_headers import read_rate_limit
@@ -149,9 +149,7 @@ class HostGate:
 
     def _bind(self, binding: LoopBinding | None) -> None:
         if binding is not None and binding.is_alive():
-            raise LifecycleError(
-                "the gate is in use in another running event loop: make one for each loop", code="wrong_loop"
-            )
+            raise wrong_loop("the gate is in use in another running event loop: make one for each loop")
         self._binding = LoopBinding.current()
         self._all = Slots(self._max_connections)
         self._hosts = {}

@@ -10,7 +10,7 @@ from typing import Final, Protocol, Self
 import anyio.lowlevel
 import httpx
 
-from quackcore_async.concurrency import LoopBinding, run_in_thread, shielded
+from quackcore_async.concurrency import LoopBinding, run_in_thread, shielded, wrong_loop
 from quackcore_async.errors import LifecycleError
 from quackcore_async.results import to_quack_error
 from quackcore_async.transport.attempt import Attempt
@@ -154,9 +154,7 @@ class Wire(httpx.AsyncBaseTransport):
 
     def _refuse_other_loop(self) -> None:
         if self._bound is not None and not self._bound.binding.is_here() and self._bound.binding.is_alive():
-            raise LifecycleError(
-                "the wire is in use in another running event loop: make one for each loop", code="wrong_loop"
-            )
+            raise wrong_loop("the wire is in use in another running event loop: make one for each loop")
 
     async def aclose(self) -> None:
         """Close the connections; requests under way fail. `async with` opens it again.

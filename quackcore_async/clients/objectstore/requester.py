@@ -10,7 +10,7 @@ from quackcore_async.clients.objectstore.failures import classify
 from quackcore_async.clients.objectstore.opening import Use, load_obstore, open_store, require_asyncio
 from quackcore_async.clients.objectstore.settings import ObjectStoreSettings
 from quackcore_async.clients.s3.memory import MemoryBudget
-from quackcore_async.concurrency import LoopBinding, run_in_thread
+from quackcore_async.concurrency import LoopBinding, run_in_thread, wrong_loop
 from quackcore_async.errors import LifecycleError, QuackError
 from quackcore_async.retry import RetryBudget, RetryPolicy
 
@@ -76,10 +76,7 @@ class Requester:
         if self._obstore is None or self._binding is None:
             raise LifecycleError("the client is closed: open it with `async with` first")
         if not self._binding.is_here():
-            raise LifecycleError(
-                "this client was opened on another event loop or in another process: open one here",
-                code="wrong_event_loop",
-            )
+            raise wrong_loop("this client was opened on another event loop or in another process: open one here")
         return self._obstore
 
     async def store(self, bucket: str, use: Use = "plain") -> Any:  # noqa: ANN401 - a class of the optional module

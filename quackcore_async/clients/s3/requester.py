@@ -8,8 +8,8 @@ from quackcore_async.clients.s3.adaptive import AdaptiveLimit, Outcome
 from quackcore_async.clients.s3.buffers import BodyBuffer
 from quackcore_async.clients.s3.failures import classify, with_action
 from quackcore_async.clients.s3.session import ClientSource, OpenClient
-from quackcore_async.concurrency import LoopBinding
-from quackcore_async.errors import ConnectFailedError, ErrorKind, LifecycleError, QuackError
+from quackcore_async.concurrency import LoopBinding, wrong_loop
+from quackcore_async.errors import ConnectFailedError, ErrorKind, QuackError
 from quackcore_async.retry import RetryBudget, RetryPolicy
 
 __all__ = ["Requester"]
@@ -139,13 +139,11 @@ class Requester:
         """What sends the requests of now.
 
         Raises:
-            LifecycleError: with code `closed`, or `wrong_event_loop`.
+            LifecycleError: with code `closed`, or `wrong_loop`.
         """
         client = self._source.current
         if self._binding is None or not self._binding.is_here():
-            raise LifecycleError(
-                "this S3 client was opened on another event loop: open one on this loop", code="wrong_event_loop"
-            )
+            raise wrong_loop("this S3 client was opened on another event loop: open one on this loop")
         return client
 
     async def _send_once(

@@ -7,6 +7,7 @@ import obstore.exceptions
 import pytest
 import trustme
 
+import quackcore_async.clients.gates  # noqa: F401 - registers them
 from quackcore_async.clients.objectstore import ObjectAddress
 from quackcore_async.clients.objectstore.failures import classify
 from quackcore_async.clients.objectstore.meanings import CLASSES, TRANSPORT

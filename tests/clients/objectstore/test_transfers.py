@@ -397,7 +397,7 @@ async def test_a_client_is_for_one_loop_and_says_so_when_it_is_closed(gcs_server
     async with client_of(gcs_server.url) as client:
         stolen = []
         await anyio.to_thread.run_sync(lambda: anyio.run(use_elsewhere, client, address, stolen))
-        assert stolen == ["wrong_event_loop"]
+        assert stolen == ["wrong_loop"]
     with failure() as caught:
         await client.head(address)
     assert caught.code == "closed"

@@ -148,7 +148,7 @@ async def test_another_event_loop_is_told_so_and_does_not_hang(seaweed):
     async with S3Client(seaweed.settings()) as client:
         with pytest.raises(LifecycleError) as caught:
             await asyncio.to_thread(asyncio.run, use(client))
-    assert caught.value.code == "wrong_event_loop"
+    assert caught.value.code == "wrong_loop"
 
 
 def test_loops_one_after_the_other_work(seaweed):
