@@ -79,9 +79,8 @@ async def run_in_thread(function: Callable[..., T], *args: Any, abandon_on_cance
     except BaseException:
         # `asyncio.wait_for` and `Task.cancel` get through anyio's shield while the thread still works.
         if job.is_running():
-            await protected(
-                partial(anyio.to_thread.run_sync, job.wait)
-            )  # and so does a second one through a shield
+            # And a second one gets through a shield around this wait.
+            await protected(partial(anyio.to_thread.run_sync, job.wait))
         raise
 
 

@@ -33,10 +33,6 @@ def operation(
                 return result_type.from_failure(failure)
             return await method(self, *args, **kwargs)
 
-        @functools.wraps(method)
-        async def wrapper(self: OwnerT, /, *args: P.args, **kwargs: P.kwargs) -> ResultT:
-            return await guarded(self, *args, **kwargs)
-
-        return wrapper
+        return guarded
 
     return decorate

@@ -7,8 +7,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Final, Protocol
 
-import anyio
-
 from quackcore_async.clients.objectstore import (
     MAX_BATCH,
     MAX_KEY_BYTES,
@@ -25,6 +23,7 @@ from quackcore_async.clients.objectstore import (
 )
 from quackcore_async.clients.s3.attributes import OWN_KEYS, mode_of, mtime_of
 from quackcore_async.clients.s3.objects import ListPage, ObjectInfo
+from quackcore_async.concurrency import for_each
 from quackcore_async.config import BaseConfigProvider
 from quackcore_async.errors import InvalidNameError, LifecycleError, RemoteNotFoundError
 from quackcore_async.protocols import RemoteFile, UploadOptions
@@ -39,7 +38,7 @@ from quackcore_async.storage.streams import Reader
 
 __all__ = ["ObjectStoreConfig", "ObjectStoreStorage"]
 
-_LOOKED_UP_AT_ONCE: Final = 16  # empty objects of a page, any of which may be the marker of a folder
+_AT_ONCE: Final = 16  # requests for the objects of a page or a batch that need one each
 
 
 class ObjectStoreConfig(Protocol):
@@ -141,14 +140,13 @@ class ObjectStoreStorage(BaseStorageIntegration):
     ) -> Mapping[ObjectAddress, IntegrationResult[bool]]:
         results: dict[ObjectAddress, IntegrationResult[bool]] = {}
 
-        async def delete(address: ObjectAddress, remote: str) -> None:
+        async def delete(_index: int, named: tuple[ObjectAddress, str]) -> None:
+            address, remote = named
             result = await self.delete_file(remote)
             # One that is not there may have been deleted by the batch that failed for another's sake.
             results[address] = IntegrationResult[bool].success_result(content=True) if result.success else result
 
-        async with anyio.create_task_group() as group:
-            for address, remote in names.items():
-                group.start_soon(delete, address, remote)
+        await for_each(delete, names.items(), max_concurrency=_AT_ONCE)
         return results
 
     @property
@@ -262,19 +260,14 @@ class ObjectStoreStorage(BaseStorageIntegration):
     async def _markers(self, place: ObjectAddress, page: ListPage) -> set[str]:
         """Return the keys of a page that are none: obstore drops the `/` from the markers `name/` of folders."""
         found: set[str] = set()
-        limiter = anyio.Semaphore(_LOOKED_UP_AT_ONCE)
 
-        async def look(key: str) -> None:
-            async with limiter:
-                try:
-                    await self._client.head(ObjectAddress(place.scheme, place.bucket, key))
-                except RemoteNotFoundError:
-                    found.add(key)
+        async def look(_index: int, info: ObjectInfo) -> None:
+            try:
+                await self._client.head(ObjectAddress(place.scheme, place.bucket, info.key))
+            except RemoteNotFoundError:
+                found.add(info.key)
 
-        async with anyio.create_task_group() as group:
-            for info in page.objects:
-                if info.size == 0:
-                    group.start_soon(look, info.key)
+        await for_each(look, (info for info in page.objects if info.size == 0), max_concurrency=_AT_ONCE)
         return found
 
     def _entries(self, folder: str, key: str, page: ListPage) -> Iterator[RemoteFile]:

@@ -144,6 +144,6 @@ class _NotingLock(FileLock):
             self._held.add(self._name)
         return self
 
-    def _release(self) -> None:
+    async def _release(self) -> None:
         self._held.discard(self._name)
-        super()._release()
+        await super()._release()

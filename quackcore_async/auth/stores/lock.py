@@ -3,6 +3,7 @@
 import errno
 import os
 import random
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import anyio
 
 from quackcore_async.auth.stored_login import CredentialStoreError
-from quackcore_async.concurrency import run_in_thread
+from quackcore_async.concurrency import run_in_thread, shielded
 from quackcore_async.errors import TimedOutError
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class FileLock:
                 while not await run_in_thread(self._try, self._lock):  # noqa: ASYNC110 - it has no event
                     await anyio.sleep(POLL_SECONDS * random.uniform(1.0, 2.0))  # noqa: S311 - spreading load
         except BaseException as exc:
-            self._release()  # a cancellation comes out of the thread only after it may have got the lock
+            await self._release()  # a cancellation comes out of the thread only after it may have got the lock
             if isinstance(exc, TimeoutError):
                 raise TimedOutError(
                     f"{self._path} is held by another process for more than {self._timeout:g} seconds",
@@ -61,11 +62,11 @@ class FileLock:
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._release()
+        await self._release()
 
-    def _release(self) -> None:
+    async def _release(self) -> None:
         if self._lock is not None and self._lock.is_locked:
-            self._lock.release()
+            await shielded(partial(run_in_thread, self._lock.release))
 
     def _make(self) -> "BaseFileLock | None":
         import filelock
