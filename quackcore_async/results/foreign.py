@@ -58,7 +58,7 @@ def to_quack_error(exc: Exception) -> QuackError:
     """
     if isinstance(exc, QuackError):
         return exc
-    error = _from_group(exc) if isinstance(exc, ExceptionGroup) else _from_foreign(exc) or _from_builtin(exc)
+    error = _from_group(exc) if isinstance(exc, ExceptionGroup) else _from_single(exc)
     if error.__cause__ is None and not isinstance(exc, ExceptionGroup):
         error.__cause__ = exc
     return error
@@ -67,6 +67,21 @@ def to_quack_error(exc: Exception) -> QuackError:
 def _from_group(group: ExceptionGroup[Exception]) -> QuackError:
     errors = [to_quack_error(exc) for exc in group.exceptions]
     return min(errors, key=lambda error: error.retryable)
+
+
+def _from_single(exc: Exception) -> QuackError:
+    try:
+        return _from_foreign(exc) or _from_builtin(exc)
+    except Exception:  # noqa: BLE001 - made by hand, as in a test, it can lack what its library gives it
+        return QuackError(_described(exc))
+
+
+def _described(exc: Exception) -> str:
+    try:
+        text = str(exc)
+    except Exception:  # noqa: BLE001 - of somebody else's class
+        text = ""
+    return f"{type(exc).__name__}: {text}" if text else type(exc).__name__
 
 
 def _from_foreign(exc: Exception) -> QuackError | None:
@@ -113,7 +128,7 @@ def _from_builtin(exc: Exception) -> QuackError:
         return QuackError("; ".join(lines), kind=ErrorKind.INVALID_INPUT, code="validation")
     if isinstance(exc, UnicodeError):
         return QuackError(text, kind=ErrorKind.CORRUPTED, code="decode")
-    return QuackError(f"{type(exc).__name__}: {text}" if text else type(exc).__name__)
+    return QuackError(_described(exc))
 
 
 def _from_os_error(exc: OSError, text: str) -> QuackError:

@@ -82,14 +82,27 @@ def error_from_httpx(exc: Exception) -> QuackError | None:
 
 
 def _from_status(exc: "httpx.HTTPStatusError") -> QuackError:
-    request, response = exc.request, exc.response
-    url = request.url.copy_with(query=None, userinfo=b"")
+    request, response = _request_of(exc), exc.response
     return error_from_status(
         response.status_code,
-        f"{request.method} {url} answered {response.status_code} {response.reason_phrase}",
+        f"{_shown(request) or 'the service'} answered {response.status_code} {response.reason_phrase}",
         headers=response.headers,
-        idempotent=is_idempotent(request),
+        idempotent=request is not None and is_idempotent(request),
     )
+
+
+def _request_of(exc: Exception) -> "httpx.Request | None":
+    """Return the request of an exception; httpx raises where there is none, as in one that was made by hand."""
+    try:
+        return cast("httpx.RequestError", exc).request
+    except RuntimeError:
+        return None
+
+
+def _shown(request: "httpx.Request | None") -> str:
+    if request is None:
+        return ""
+    return f"{request.method} {request.url.copy_with(query=None, userinfo=b'')}"
 
 
 def _from_cause(exc: Exception, meaning: _Meaning) -> QuackError | None:
@@ -117,8 +130,8 @@ def _causes(exc: BaseException) -> Iterator[BaseException]:
 
 
 def _error(exc: Exception, meaning: _Meaning, cause: BaseException | None = None) -> QuackError:
-    request = getattr(exc, "_request", None)
-    target = f"{request.method} {request.url.copy_with(query=None, userinfo=b'')}: " if request is not None else ""
+    request = _request_of(exc)
+    target = f"{_shown(request)}: " if request is not None else ""
     safe = request is None or is_idempotent(request)
     return meaning.error_type(
         f"{target}{scrub(str(cause or exc)) or type(exc).__name__}",

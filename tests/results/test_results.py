@@ -4,8 +4,12 @@ import math
 import socket
 import ssl
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+from unittest.mock import MagicMock
 
+import aiohttp
 import anyio
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -270,6 +274,32 @@ def test_foreign_error_that_its_gate_does_not_know_is_internal(monkeypatch) -> N
     monkeypatch.setattr(gate, "_foreign_errors", {"vendor": lambda _exc: None})
     foreign = type("VendorError", (Exception,), {"__module__": "vendor"})
     assert to_quack_error(foreign("x")).kind is ErrorKind.INTERNAL
+
+
+class _Unprintable(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no")
+
+
+@pytest.mark.parametrize(
+    ("exc", "kind", "text"),
+    [
+        (
+            httpx.HTTPStatusError("Forbidden", request=None, response=httpx.Response(403)),
+            "permission_denied",
+            "Forbidden",
+        ),
+        (httpx.HTTPStatusError("Forbidden", request=None, response=None), "internal", "Forbidden"),
+        (httpx.HTTPStatusError("Forbidden", request=None, response=MagicMock()), "internal", "Forbidden"),
+        (aiohttp.ClientResponseError(None, (), status=403), "internal", "ClientResponseError"),
+        (_Unprintable(), "internal", "_Unprintable"),
+        (ExceptionGroup("all", [_Unprintable()]), "internal", "_Unprintable"),
+    ],
+)
+def test_exception_that_was_made_by_hand_becomes_a_result_all_the_same(exc, kind, text) -> None:
+    result = IntegrationResult[Any].from_exception(exc)
+    assert result.error_info.kind.value == kind
+    assert text in result.error
 
 
 async def test_method_that_succeeds_returns_what_it_returned() -> None:

@@ -8,6 +8,7 @@ import botocore.exceptions
 import botocore.parsers
 import pytest
 
+import quackcore_async.clients.gates  # noqa: F401 - registers them
 from quackcore_async.clients.libraries import S3_LIBRARIES
 from quackcore_async.clients.s3.failures import classify, meaning_of_class
 from quackcore_async.errors import ErrorKind
