@@ -1,4 +1,4 @@
-"""Connections that are trusted and end when they are closed, and requests that aiohttp sends once."""
+"""Connections that are trusted and end when closed, and requests that aiohttp sends once, to one place."""
 
 import functools
 import ssl
@@ -44,6 +44,20 @@ def _send_once(session: Any) -> None:  # noqa: ANN401 - so that aiohttp is impor
     session._retry_connection = False  # noqa: SLF001 - aiohttp's own test client does the same
 
 
+class _Straight:
+    """An aiohttp session that follows no redirect, as botocore by itself follows none.
+
+    aiohttp would take body and session token to any origin that an answer names, and what answers there, such as a
+    log-in page, would be taken for the word of the service.
+    """
+
+    def __init__(self, session: Any) -> None:  # noqa: ANN401 - aiohttp's session
+        self._session = session
+
+    def request(self, method: str, **options: Any) -> Any:  # noqa: ANN401 - as aiohttp takes and returns it
+        return self._session.request(method, allow_redirects=False, **options)
+
+
 @functools.cache
 def session_class() -> Any:  # noqa: ANN401 - aiobotocore is untyped
     """Return aiobotocore's HTTP session of that kind; it imports the libraries: call it in a thread."""
@@ -58,7 +72,7 @@ def session_class() -> Any:  # noqa: ANN401 - aiobotocore is untyped
         async def _get_session(self, proxy_url: str | None) -> Any:  # noqa: ANN401 - aiohttp's session
             session = await super()._get_session(proxy_url)  # type: ignore[misc]  # not in the stubs
             _send_once(session)
-            return session
+            return _Straight(session)
 
     return Session
 

@@ -58,6 +58,12 @@ EXPIRED = Meaning(
     AuthError, K.AUTH_REQUIRED, "expired_token", advice="log in again, or give credentials that renew themselves"
 )
 CLOCK = Meaning(ResponseError, K.MISCONFIGURED, "clock_skew", advice="set this machine's clock")
+REDIRECT = Meaning(
+    ResponseError,
+    K.MISCONFIGURED,
+    "redirect",
+    advice="check `endpoint_url`, and whether a proxy or a log-in page stands before the service",
+)
 REGION = Meaning(ResponseError, K.MISCONFIGURED, "region", advice="set `region` to that of the bucket")
 CONFLICT = Meaning(ConflictError, K.CONFLICT, "conflict")
 RACE = Meaning(ConflictError, K.CONFLICT, "conflict", retryable=True)
@@ -150,7 +156,8 @@ CODES: Final = _by_name(
 """Error codes: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html, and some more."""
 
 STATUSES: Final = _by_name(
-    (REGION, "301 302 307 308"),
+    (REGION, "301 307 308"),
+    (REDIRECT, "302 303"),
     (INVALID, "400 411"),
     (BAD_KEYS, "401"),
     (DENIED, "403"),

@@ -853,6 +853,27 @@ async def test_what_a_service_does_not_offer_is_unsupported_at_the_first_attempt
     assert (caught.value.kind, caught.value.attempts) == (ErrorKind.UNSUPPORTED, 1)
 
 
+REDIRECTED = {
+    "read": read_all,
+    "write": lambda client, address: upload_bytes(client, b"content", address),
+    "delete": lambda client, address: client.delete(address),
+    "look up": lambda client, address: client.head(address),
+}
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("call", REDIRECTED.values(), ids=REDIRECTED)
+async def test_no_request_follows_an_answer_to_where_it_leads(scripted_s3, scripted, call, status):
+    elsewhere = f"{scripted_s3.endpoint.url}/elsewhere/login"
+    scripted_s3.script = lambda request: Answer(status, {"Location": elsewhere}) if request.key == "key" else None
+    scripted_s3.put("key", b"content")
+    with pytest.raises(QuackError) as caught:
+        await call(scripted, scripted_s3.endpoint.address("key"))
+    assert (caught.value.kind, caught.value.attempts) == (ErrorKind.MISCONFIGURED, 1)
+    assert caught.value.code == ("redirect" if status in {302, 303} else "region")
+    assert not [request for request in scripted_s3.requests if "elsewhere" in request.path]
+
+
 async def test_who_may_not_ask_for_the_bucket_is_denied_and_told_of_the_policy(scripted_s3, scripted):
     scripted_s3.script = lambda request: Answer(403) if request.method == "HEAD" else None
     scripted_s3.put("key", b"content")
