@@ -294,6 +294,9 @@ class S3Client:
             delimiter: Keys that hold it after the prefix are summed up as common prefixes.
             token: What the page before this one gave.
             limit: Most entries of the page, 1000 at most.
+
+        Raises:
+            IntegrityError: with code `protocol`, if there is more and the answer does not say how to get it.
         """
         parameters = {
             "Bucket": bucket,
@@ -303,6 +306,12 @@ class S3Client:
             "MaxKeys": limit,
         }
         page = await self.requester.send("list_objects_v2", f"list s3://{bucket}/{prefix}", _present(parameters))
+        if page.get("IsTruncated") and not page.get("NextContinuationToken"):
+            raise IntegrityError(
+                f"cannot list s3://{bucket}/{prefix}: the answer is not all and names no continuation; the "
+                "service may know no more than ListObjects of version 1",
+                code="protocol",
+            )
         return ListPage(
             [listed_info(entry) for entry in page.get("Contents", [])],
             [entry["Prefix"] for entry in page.get("CommonPrefixes", [])],

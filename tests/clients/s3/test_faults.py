@@ -853,6 +853,14 @@ async def test_what_a_service_does_not_offer_is_unsupported_at_the_first_attempt
     assert (caught.value.kind, caught.value.attempts) == (ErrorKind.UNSUPPORTED, 1)
 
 
+async def test_a_listing_that_is_not_all_and_names_no_continuation_is_no_listing(scripted_s3, scripted):
+    page = b"<ListBucketResult><IsTruncated>true</IsTruncated><Contents><Key>a</Key></Contents></ListBucketResult>"
+    scripted_s3.script = lambda _: Answer(200, {"Content-Type": "application/xml"}, page)
+    with pytest.raises(IntegrityError, match="names no continuation") as caught:
+        _ = [page async for page in scripted.pages("scripted")]
+    assert caught.value.code == "protocol"
+
+
 REDIRECTED = {
     "read": read_all,
     "write": lambda client, address: upload_bytes(client, b"content", address),
