@@ -38,8 +38,8 @@ _HEADERS: Final = {
     "x-amz-version-id": "VersionId",
 }
 _META: Final = "x-amz-meta-"
-_ROOTS: Final = ("Result", "Response")
-"""How the names of answers end: not every service takes those of AWS."""
+_ROOTS: Final = ("Result", "Response", "Upload")
+"""How the names of answers end: not every service takes those of AWS; rclone begins an `InitiateMultipartUpload`."""
 
 _HTML: Final = "text/html"
 

@@ -52,6 +52,12 @@ def test_what_a_service_sends_while_it_works_is_no_part_of_the_answer(operation,
     read_answer(operation, 200, NOTHING, space + BODIES[operation])
 
 
+@pytest.mark.parametrize("root", ["InitiateMultipartUpload", "InitiateMultipartUploadResponse"])
+def test_the_beginning_of_an_upload_is_read_whatever_the_service_calls_it(root):
+    body = f"<{root}><UploadId>u</UploadId></{root}>".encode()
+    assert read_answer("create_multipart_upload", 200, NOTHING, body)["UploadId"] == "u"
+
+
 @pytest.mark.parametrize("operation", READERS)
 @pytest.mark.parametrize("body", NO_XML, ids=lambda body: body[:20] or "empty")
 def test_an_answer_that_is_no_xml_is_broken(operation, body):
