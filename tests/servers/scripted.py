@@ -103,6 +103,7 @@ class ScriptedS3:
         self.described: dict[str, tuple[str, dict[str, str]]] = {}
         """Key of each upload, and the headers that began it."""
         self.script: Script = lambda _request: None
+        self.heeds_conditions = True
         self.stopped = threading.Event()
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
@@ -198,6 +199,8 @@ class ScriptedS3:
         return error_answer(501, "NotImplemented")
 
     def _refused(self, request: Request) -> Answer | None:
+        if not self.heeds_conditions:
+            return None
         if request.headers.get("if-none-match") == "*" and request.key in self.objects:
             return error_answer(412, "PreconditionFailed")
         return None

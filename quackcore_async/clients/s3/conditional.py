@@ -13,7 +13,7 @@ from quackcore_async.clients.s3.attributes import WRITE_KEY
 from quackcore_async.clients.s3.buffers import BodyBuffer
 from quackcore_async.clients.s3.evidence import Evidence, age_of
 from quackcore_async.clients.s3.names import S3Address
-from quackcore_async.clients.s3.objects import UploadedPart, object_info
+from quackcore_async.clients.s3.objects import UploadedPart, object_info, quoted_tag
 from quackcore_async.clients.s3.requester import Requester
 from quackcore_async.concurrency import run_in_thread
 from quackcore_async.errors import ConflictError, ErrorKind, QuackError
@@ -51,6 +51,9 @@ class ConditionalWrite:
     content of this write and be no older than it.
 
     A connection may send a request twice without saying so, too: a first 412 is looked into as well.
+
+    Some services write whatever the condition says. So the object is looked at before, but for AWS's own service;
+    what comes in between is lost on those.
 
     Args:
         requester: Sends the requests.
@@ -175,6 +178,7 @@ class ConditionalWrite:
 
         async with self._requester.slot():
             try:
+                await self._look_first(operation)
                 return await self._requester.repeat(attempt, bulk=True)
             except QuackError as error:
                 found = await self._settled(error, evidence)
@@ -183,6 +187,24 @@ class ConditionalWrite:
                 refusal = self._refusal(error)
                 refusal.indeterminate = self._lost
                 raise refusal from error.__cause__
+
+    async def _look_first(self, operation: str) -> None:
+        """Refuse the write where its condition does not hold and the service may not heed it."""
+        if not self._conditions or operation == "copy_object" or self._requester.heeds_conditions:
+            return  # who copies has looked already
+        found: str | None = None
+        try:
+            answer = await self._requester.call("head_object", f"look up {self._address}", self._place)
+            found = quoted_tag(answer.get("ETag")) or ""
+        except QuackError as error:
+            if error.kind is ErrorKind.PERMISSION_DENIED:
+                return  # who may only write
+            if error.kind is not ErrorKind.NOT_FOUND:
+                raise
+        if found != quoted_tag(
+            self._conditions.get("IfMatch")
+        ):  # None is nothing there, which `IfNoneMatch` wants
+            raise ConflictError(f"cannot write {self._address}", code="precondition")
 
     async def _settled(self, error: QuackError, evidence: Callable[[], Evidence]) -> Written | None:
         """Find out whether the write happened although it failed; None when it did not, or nobody tells."""

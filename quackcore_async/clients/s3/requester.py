@@ -47,6 +47,11 @@ class Requester:
         """Whether requests need the hash of their bodies: who fills a buffer in a thread computes it there."""
         return self._source.current.engine.hashes_bodies
 
+    @property
+    def heeds_conditions(self) -> bool:
+        """Whether the service surely writes nothing when a condition does not hold."""
+        return self._source.current.destination.is_aws
+
     async def aclose(self) -> None:
         """Close every client behind it."""
         await self._source.aclose()

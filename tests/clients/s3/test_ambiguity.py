@@ -50,7 +50,34 @@ async def test_a_conditional_put_that_meets_itself_has_succeeded(scripted_s3, sc
     scripted_s3.script = in_turn("PutObject", LOST, *conflicts)
     await write_lock(scripted, address)
     assert scripted_s3.objects["key"][0] == LOCK
-    assert scripted_s3.count("HeadObject") == 1
+    assert scripted_s3.count("HeadObject") == 2  # before and after: this service is not AWS's
+
+
+@pytest.mark.parametrize("options", [{"overwrite": False}, {"options": UploadOptions(if_match='"stale"')}])
+async def test_a_service_that_ignores_conditions_overwrites_nothing(scripted_s3, scripted, address, options):
+    scripted_s3.heeds_conditions = False
+    scripted_s3.put("key", b"theirs")
+    with pytest.raises(ConflictError) as caught:
+        await upload_bytes(scripted, b"ours", address, **options)
+    assert caught.value.code == ("exists" if "overwrite" in options else "changed")
+    assert scripted_s3.objects["key"][0] == b"theirs"
+    assert scripted_s3.count("PutObject") == 0
+
+
+async def test_a_service_that_ignores_conditions_completes_no_upload_over_an_object(
+    scripted_s3, scripted, address, make_file
+):
+    scripted_s3.heeds_conditions = False
+    scripted_s3.put("key", b"theirs")
+    with pytest.raises(ConflictError, match="exists already"):
+        await upload_file(scripted, SourceFile(make_file(9 * MIB)), address, overwrite=False)
+    assert (scripted_s3.objects["key"][0], scripted_s3.uploads) == (b"theirs", {})
+
+
+async def test_a_condition_that_holds_is_written_by_whoever_may_not_look(scripted_s3, scripted, address):
+    scripted_s3.script = always("HeadObject", Answer(403))
+    await upload_bytes(scripted, b"ours", address, overwrite=False)
+    assert scripted_s3.objects["key"][0] == b"ours"
 
 
 async def test_the_same_content_that_a_rival_wrote_while_our_request_was_lost_is_a_conflict(

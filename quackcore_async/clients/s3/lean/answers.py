@@ -39,7 +39,7 @@ _HEADERS: Final = {
 }
 _META: Final = "x-amz-meta-"
 _ROOTS: Final = ("Result", "Response", "Upload")
-"""How the names of answers end: not every service takes those of AWS; rclone begins an `InitiateMultipartUpload`."""
+"""How the names of answers end: not every service takes those of AWS. rclone's is `InitiateMultipartUpload`."""
 
 _HTML: Final = "text/html"
 
