@@ -18,7 +18,6 @@ from quackcore_async.clients.s3 import ObjectInfo, S3Address, S3Client
 from quackcore_async.clients.s3.attributes import source_metadata
 from quackcore_async.concurrency import run_briefly
 from quackcore_async.errors import ConfigError, ErrorKind, IntegrityError, InvalidNameError, QuackError
-from quackcore_async.protocols import UploadOptions
 from quackcore_async.storage.files import DownloadTarget, SourceFile
 from quackcore_async.storage.hooks import NO_OPTIONS, Write
 
@@ -31,9 +30,10 @@ class SmallFiles:
     """Reads, writes and deletes small objects through obstore.
 
     Each method returns whether it did what was asked. It does not when obstore cannot carry the name or the
-    options, when the object is large, when the bucket is in another region, and when the credentials are refused,
-    which the other way renews: then the caller does it himself. An object under a key of the customer has an
-    entity tag that looks like the checksum that it is not; it is read once more by the other way, which knows.
+    options, when the object is large, when there is a condition that the service may not heed, when the bucket is
+    in another region, when what answers gives no entity tag, and when the credentials are refused, which the other
+    way renews: then the caller does it himself. An object under a key of the customer has an entity tag that looks
+    like the checksum that it is not; it is read once more by the other way, which knows.
 
     Args:
         client: Speaks to the service.
@@ -45,7 +45,7 @@ class SmallFiles:
 
     async def put_file(self, source: SourceFile, address: S3Address, write: Write) -> bool:
         """Upload a file that is not open yet."""
-        place = _place(address, write.options)
+        place = _place_of_write(address, write)
         if place is None:
             return False
         content = await run_briefly(partial(source.read_small, _LARGEST))
@@ -56,7 +56,7 @@ class SmallFiles:
 
     async def put_bytes(self, data: bytes, address: S3Address, write: Write) -> bool:
         """Write bytes."""
-        place = _place(address, write.options)
+        place = _place_of_write(address, write)
         if place is None or len(data) > _LARGEST:
             return False
         return await self._put(place, bytes(data), write, None)
@@ -91,7 +91,9 @@ class SmallFiles:
 
         async def enter() -> bool:
             await stream.__aenter__()
-            return True
+            if stream.info.etag is None:
+                stream.close()
+            return stream.info.etag is not None
 
         return stream if await self._covered(place, enter) else None
 
@@ -114,9 +116,7 @@ class SmallFiles:
         attributes = attributes_of("s3", place.key, None if options is NO_OPTIONS else options, kept)
 
         async def put() -> bool:
-            await self._client.put(
-                place, content, attributes, overwrite=write.overwrite, if_match=options.if_match
-            )
+            await self._client.put(place, content, attributes)
             return True
 
         if not await self._covered(place, put):
@@ -139,10 +139,15 @@ class SmallFiles:
             return False
 
 
-def _place(address: S3Address, options: UploadOptions | None = None) -> ObjectAddress | None:
+def _place_of_write(address: S3Address, write: Write) -> ObjectAddress | None:
+    """Return where obstore writes to, None when it cannot, and for conditions: it does not look before."""
+    options = write.options
+    elsewhere = (not write.overwrite, options.if_match, options.server_side_encryption, options.kms_key_id)
+    return None if any(elsewhere) else _place(address)
+
+
+def _place(address: S3Address) -> ObjectAddress | None:
     """Return an address as obstore's, None when it has no form there."""
-    if options is not None and (options.server_side_encryption or options.kms_key_id):
-        return None
     try:
         check_object_key(address.key)
     except InvalidNameError:

@@ -11,6 +11,7 @@ from quackcore_async.protocols import UploadOptions
 from quackcore_async.storage import S3Storage
 from quackcore_async.storage.s3_obstore import settings_for
 from quackcore_async.testing.conformance import STORAGE_CHECKS
+from tests.servers.scripted import Answer
 from tests.storage.test_s3 import REWRITTEN_BY_SEAWEED, config_of
 
 
@@ -123,3 +124,27 @@ async def test_overwrite_false_is_decided_by_the_service(s3):
     await s3.write_bytes("a", b"1", overwrite=False)
     result = await s3.write_bytes("a", b"2", overwrite=False)
     assert (result.error_info.kind, result.error_info.code) == (ErrorKind.CONFLICT, "exists")
+
+
+async def test_a_condition_goes_the_other_way(s3, through_obstore, tmp_path):
+    source = tmp_path / "small"
+    source.write_bytes(b"content")
+    assert (await s3.upload_file(source, "a", overwrite=False)).success
+    etag = (await s3.stat_file("a")).unwrap()["etag"]
+    assert (await s3.write_bytes("a", b"2", options=UploadOptions(if_match=etag))).success
+    assert through_obstore == []
+
+
+async def test_a_page_that_a_redirect_leads_to_is_no_object(scripted_s3, tmp_path):
+    def script(request):
+        if request.operation == "GetObject" and request.key == "a":
+            return Answer(302, {"Location": f"{scripted_s3.endpoint.url}/login/page"})
+        return (
+            Answer(200, {"Content-Type": "text/html"}, b"<html>log in</html>") if "login" in request.path else None
+        )
+
+    async with S3Storage(config=config_of(scripted_s3.endpoint, engine="obstore")) as storage:
+        scripted_s3.script = script
+        for result in (await storage.read_bytes("a"), await storage.download_file("a", tmp_path / "x")):
+            assert (result.error_info.kind, result.error_info.code) == (ErrorKind.MISCONFIGURED, "redirect")
+    assert not (tmp_path / "x").exists()

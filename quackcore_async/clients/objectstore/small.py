@@ -34,7 +34,8 @@ async def download_small(
         begin: Called in a worker thread when all bytes came; returns the descriptor of an empty file.
         finish: Called in the same thread when they are written, with how far they are checked.
         progress: Told the bytes that are written.
-        largest: Leave an object alone that has more bytes than this.
+        largest: Leave an object alone that has more bytes than this, and one without an entity tag: the service
+            gives one to each, so something else has answered, to which a redirect may have led.
 
     Returns:
         Whether it was downloaded: False when it was left alone.
@@ -68,7 +69,7 @@ async def _read(
     answer = await client.obstore.get_async(store, address.key)
     meta = answer.meta
     size = meta["size"]
-    if size > largest:
+    if size > largest or meta["e_tag"] is None:
         return None
     info = object_info(address.key, meta, answer.attributes)
     body = memoryview(await answer.bytes_async())
