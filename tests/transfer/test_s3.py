@@ -5,7 +5,7 @@ import os
 import pytest
 
 from quackcore_async.storage import LocalStorage, S3Storage
-from quackcore_async.transfer import check, delete_many, sync
+from quackcore_async.transfer import check, delete_many, download_many, sync
 from tests.servers.scripted import Answer, error_answer
 from tests.transfer.foreign import make_tree, read_tree
 
@@ -136,6 +136,20 @@ async def test_the_bytes_of_a_folder_are_left_out_with_a_warning(moto_server, th
         report = (await sync((s3, ""), there)).unwrap()
     assert (there / "odd").is_dir()
     assert "odd/" in report.warnings[0]
+
+
+@pytest.mark.parametrize("engine", ["lean", "aioboto3", "obstore"])
+async def test_what_boto3_uploaded_in_parts_comes_back_although_its_checksum_is_one_of_checksums(
+    moto_server, here, there, engine
+):
+    make_tree(here, {"large": os.urandom(12 * 1024**2)})
+    raw = moto_server.raw_client()
+    raw.upload_file(str(here / "large"), moto_server.bucket, "large", ExtraArgs={"ChecksumAlgorithm": "CRC32"})
+    raw.close()
+    async with storage_of(moto_server, engine=engine) as s3:
+        assert (await download_many(s3, ["large"], target=there)).unwrap().outcomes[0].verified == "length"
+        assert read_tree(there) == read_tree(here)
+        assert (await sync(here, (s3, ""), checksum=True)).unwrap().skipped == 1
 
 
 async def test_a_copy_to_another_storage_keeps_time_mode_and_type(s3, here, there):

@@ -163,22 +163,25 @@ def _whole_checksums(answer: Mapping[str, Any]) -> dict[str, str]:
     """Return the checksums that are those of all bytes of the object.
 
     That of an object made of parts may be one of the parts' checksums; then the type says so, or a number of parts
-    after it, or neither: the answer to a range leaves out both, and to a range that is a part it brings the part's
-    own. https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
+    after it, or neither: the answer to a range leaves out both, as do services that know no types, and to a range
+    that is a part it brings the part's own.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
     """
     stated = {name: answer[field] for field, name in _CHECKSUMS.items() if answer.get(field)}
-    if not stated or answer.get("ChecksumType", "FULL_OBJECT") != "FULL_OBJECT":
-        return {}
-    if "ContentRange" in answer and not (_is_everything(answer["ContentRange"]) and _is_sure_of_it(answer)):
+    if not stated or not _is_of_all_bytes(answer) or not _is_everything(answer.get("ContentRange")):
         return {}
     return {name: value for name, value in stated.items() if "-" not in value}
 
 
-def _is_everything(content_range: str) -> bool:
+def _is_everything(content_range: str | None) -> bool:
+    if content_range is None:
+        return True
     match = _FROM_THE_START.fullmatch(content_range)
     return match is not None and int(match[1]) + 1 == int(match[2])
 
 
-def _is_sure_of_it(answer: Mapping[str, Any]) -> bool:
+def _is_of_all_bytes(answer: Mapping[str, Any]) -> bool:
     """Tell whether the checksum is none of checksums: it is said, or the entity tag is that of no parts."""
-    return "ChecksumType" in answer or "-" not in answer.get("ETag", "-")
+    if "ChecksumType" not in answer:
+        return "-" not in answer.get("ETag", "-")
+    return bool(answer["ChecksumType"] == "FULL_OBJECT")

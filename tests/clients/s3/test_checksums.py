@@ -63,10 +63,12 @@ def test_the_checksum_of_checksums_is_not_taken_for_one_of_the_object():
         ({"ContentRange": "bytes 0-9/20", "ETag": '"0123-2"', "ChecksumType": "FULL_OBJECT"}, False),  # a part's
         ({"ContentRange": "bytes 0-9/20", "ETag": '"0123"'}, False),
         ({"ContentRange": "bytes 10-19/20", "ChecksumType": "FULL_OBJECT"}, False),
-        ({"ETag": '"0123-3"'}, True),
+        ({"ETag": '"0123"'}, True),
+        ({"ETag": '"0123-3"'}, False),  # as services answer that know neither the type nor the number
+        ({"ETag": '"0123-3"', "ChecksumType": "FULL_OBJECT"}, True),
     ],
 )
-def test_what_a_range_brings_is_the_checksum_of_the_object_only_when_it_is_all_of_it(answer, trusted):
+def test_what_comes_is_the_checksum_of_the_object_only_when_it_is_that_of_all_its_bytes(answer, trusted):
     info = object_info("k", {"ContentLength": 10, "ChecksumCRC32": "AAAAAA==", **answer})
     assert info.checksums == ({"crc32": "AAAAAA=="} if trusted else {})
 
