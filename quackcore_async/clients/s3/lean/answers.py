@@ -5,6 +5,7 @@ from typing import Any, Final
 from xml.etree.ElementTree import Element
 
 from quackcore_async.clients.s3.lean.dates import header_date
+from quackcore_async.clients.s3.lean.framing import length_of
 from quackcore_async.clients.s3.lean.xml import (
     broken,
     error_of,
@@ -68,7 +69,7 @@ def describe(status: int, headers: Mapping[str, str]) -> dict[str, Any]:
         elif name.startswith(_META):
             metadata[name[len(_META) :]] = value
         elif name == "content-length":
-            answer["ContentLength"] = int(value)
+            answer["ContentLength"] = length_of(headers)
         elif name == "last-modified":
             answer["LastModified"] = header_date(value)
     answer["Metadata"] = metadata

@@ -5,9 +5,20 @@ that two readers could understand in two ways.
 """
 
 import re
+from collections.abc import Mapping
 from typing import Final, NamedTuple, Protocol
 
-__all__ = ["MAX_HEAD", "Body", "CountedBody", "Head", "MalformedError", "body_for", "parse_head", "take_head"]
+__all__ = [
+    "MAX_HEAD",
+    "Body",
+    "CountedBody",
+    "Head",
+    "MalformedError",
+    "body_for",
+    "length_of",
+    "parse_head",
+    "take_head",
+]
 
 MAX_HEAD: Final = 64 * 1024
 """Longest head of an answer, and longest trailer, in bytes."""
@@ -139,6 +150,7 @@ def body_for(method: str, head: Head) -> Body:
     Raises:
         MalformedError: if that cannot be told.
     """
+    length = length_of(head.headers)  # also of an answer without a body: who asked for it reads it
     if method == "HEAD" or head.status in _NO_CONTENT:
         return CountedBody(0)
     coding = head.headers.get("transfer-encoding")
@@ -146,13 +158,22 @@ def body_for(method: str, head: Head) -> Body:
         if coding.lower() != "chunked" or not coding.isascii():
             raise MalformedError(f"the answer has the transfer coding {coding[:40]!r}")
         return _Chunked()
-    length = head.headers.get("content-length")
-    if length is None:
-        return _UntilClosed()
-    first, *others = (each.strip(_BLANKS) for each in length.split(","))
+    return _UntilClosed() if length is None else CountedBody(length)
+
+
+def length_of(headers: Mapping[str, str]) -> int | None:
+    """Return the length that an answer states, also when it does so several times: RFC 9110 section 8.6.
+
+    Raises:
+        MalformedError: if it is none, or more than one.
+    """
+    stated = headers.get("content-length")
+    if stated is None:
+        return None
+    first, *others = (each.strip(_BLANKS) for each in stated.split(","))
     if _LENGTH.fullmatch(first) is None or others != [first] * len(others):
-        raise MalformedError(f"the answer has the length {length[:40]!r}")
-    return CountedBody(int(first))
+        raise MalformedError(f"the answer has the length {stated[:40]!r}")
+    return int(first)
 
 
 class CountedBody(Body):

@@ -287,6 +287,15 @@ def test_a_body_of_which_the_end_is_not_clear_is_refused(lines):
     assert outcome_of([answer(*lines, body=b"hello")]) == "refused"
 
 
+BAD_LENGTHS = {name: lines for name, lines in BAD_FRAMINGS.items() if all(b"length:" in line for line in lines)}
+
+
+@pytest.mark.parametrize("lines", BAD_LENGTHS.values(), ids=BAD_LENGTHS)
+@pytest.mark.parametrize(("method", "coding"), [("HEAD", []), ("GET", [b"transfer-encoding: chunked"])])
+def test_a_length_that_is_none_is_refused_also_where_it_is_not_that_of_the_body(method, coding, lines):
+    assert outcome_of([answer(*lines, *coding)], method=method) == "refused"
+
+
 BAD_CHUNKS = {
     "no number": b"hello\r\n",
     "empty size": b"\r\nhello\r\n",

@@ -143,6 +143,27 @@ async def test_an_answer_that_is_broken_is_tried_again_and_its_connection_is_not
             assert [entry.key for entry in (await listing(client)).objects] == ["k"]
 
 
+async def looking_up(client):
+    return await client.head(ADDRESS)
+
+
+@pytest.mark.parametrize("request_", [looking_up, reading])
+async def test_a_length_that_is_said_twice_counts_once(request_):
+    twice = hang_up(head(200, [("Content-Length", "2"), ("Content-Length", "2"), ("ETag", '"e"')]) + b"ab")
+    with FaultyServer(twice) as server:
+        async with client_of(server) as client:
+            found = await request_(client)
+    assert found == b"ab" or found.size == 2
+
+
+async def test_two_lengths_of_an_object_are_a_broken_answer():
+    with FaultyServer(hang_up(head(200, [("Content-Length", "1"), ("Content-Length", "2")]))) as server:
+        async with client_of(server) as client:
+            with pytest.raises(QuackError, match="length") as caught:
+                await looking_up(client)
+    assert (caught.value.kind, caught.value.code) == (ErrorKind.CORRUPTED, "protocol")
+
+
 @pytest.mark.parametrize("whole", [old_http(PAGE), hang_up(head(200) + PAGE), answer(body=PAGE, keep_alive=False)])
 async def test_an_answer_that_ends_with_its_connection_is_read(whole):
     with FaultyServer(whole) as server:
