@@ -70,7 +70,7 @@ class Answer:
 
     `cut` sends only so many bytes of the body and closes; with `reset` the connection is reset there, and with
     `stall` it stays open and silent there until the server stops. `forget` does what was asked, calls `done` and
-    hangs up without an answer.
+    hangs up without an answer. `unsized` does not say how long the body is.
     """
 
     status: int = 200
@@ -80,6 +80,7 @@ class Answer:
     reset: bool = False
     stall: bool = False
     forget: bool = False
+    unsized: bool = False
     done: Callable[[], object] | None = None
 
 
@@ -183,6 +184,8 @@ class ScriptedS3:
             "x-amz-request-id": f"REQ{len(self.requests)}",
             **answer.headers,
         }
+        if answer.unsized:
+            del headers["Content-Length"]
         head = f"HTTP/1.1 {answer.status} scripted\r\n" + "".join(f"{k}: {v}\r\n" for k, v in headers.items())
         body = b"" if request.method == "HEAD" else answer.body
         connection.sendall(head.encode() + b"\r\n" + body[: answer.cut])

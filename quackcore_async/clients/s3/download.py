@@ -186,7 +186,7 @@ class _Download:
         except QuackError:
             looked_up = info
         else:
-            looked_up = object_info(self._address.key, answer)
+            looked_up = object_info(self._address.key, answer, size=info.size)
         self._begin_checksum(expectation_of(looked_up if looked_up.etag == info.etag else info))
 
     def _begin_checksum(self, expected: Expectation | None) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from quackcore_async.errors import IntegrityError
+
 __all__ = [
     "DeleteFailure",
     "IncompleteUpload",
@@ -142,12 +144,17 @@ def object_info(key: str, answer: Mapping[str, Any], *, size: int | None = None)
     Args:
         key: Its key.
         answer: What botocore made of the answer.
-        size: Bytes of the whole object, where the answer tells only those of a range.
+        size: Bytes of the whole object, where they are known: an answer may tell only those of a range.
+
+    Raises:
+        IntegrityError: with code `protocol`, if nobody tells how long it is: it must not be taken for empty.
     """
+    if size is None and "ContentLength" not in answer:
+        raise IntegrityError(f"cannot look up {key}: the answer does not say how long it is", code="protocol")
     encryption = answer.get("ServerSideEncryption")
     return ObjectInfo(
         key=key,
-        size=answer.get("ContentLength", answer.get("Size", 0)) if size is None else size,
+        size=answer["ContentLength"] if size is None else size,
         etag=quoted_tag(answer.get("ETag")),
         last_modified=answer.get("LastModified"),
         content_type=answer.get("ContentType"),

@@ -357,6 +357,31 @@ async def test_a_range_that_is_not_the_one_asked_for_is_refused(scripted_s3, scr
     assert caught.value.code == "protocol"
 
 
+async def test_an_object_of_unknown_length_is_not_taken_for_an_empty_one(scripted_s3, scripted):
+    scripted_s3.script = always("HeadObject", Answer(headers={"ETag": '"e"'}, unsized=True))
+    scripted_s3.put("key", b"content", '"e"')
+    address = scripted_s3.endpoint.address("key")
+    for attempt in (scripted.head(address), read_all(scripted, address, start=9)):
+        with pytest.raises(IntegrityError, match="how long") as caught:
+            await attempt
+        assert caught.value.code == "protocol"
+
+
+async def test_a_download_needs_no_length_beside_that_of_its_bytes(scripted_s3, scripted, make_file, tmp_path):
+    content = make_file(9 * MIB).read_bytes()
+    scripted_s3.put("key", content)
+    etag = scripted_s3.objects["key"][2]
+    scripted_s3.script = always("HeadObject", Answer(headers={"ETag": etag}, unsized=True))
+    with (tmp_path / "out").open("w+b") as out:
+        outcome = await download(
+            scripted,
+            scripted_s3.endpoint.address("key"),
+            lambda _info: out.fileno(),
+            finish=lambda _verified: None,
+        )
+    assert (outcome.verified, scripted_s3.count("HeadObject")) == ("full", 1)
+
+
 async def test_wrong_bytes_are_found_by_their_checksum(scripted_s3, scripted, tmp_path):
     scripted_s3.put("key", b"damaged", '"d41d8cd98f00b204e9800998ecf8427e"')
     with (tmp_path / "out").open("w+b") as out, pytest.raises(IntegrityError) as caught:
