@@ -80,6 +80,7 @@ class ObjectStream:
         self._version_id = version_id
         self._position = self.start
         self._body: Any = None
+        self._beyond: QuackError | None = None  # says that nothing is there: attempts that follow only look it up
         self._opened = False
 
     async def __aenter__(self) -> Self:
@@ -241,7 +242,7 @@ class ObjectStream:
         return IntegrityError(f"cannot read {self._address}: the answer is longer than it said")
 
     async def _connect(self) -> None:
-        if self._wanted_end is not None and self._wanted_end <= self.start:
+        if self._beyond is not None or (self._wanted_end is not None and self._wanted_end <= self.start):
             await self._be_empty()
         else:
             await self._ask_for_the_rest()
@@ -266,9 +267,8 @@ class ObjectStream:
         except QuackError as error:
             if error.code != _EMPTY_RANGE or self._opened:
                 raise
+            self._beyond = error
             await self._be_empty()
-            if self.info.size > self.start:
-                raise
             return
         try:
             self._check(answer)
@@ -290,6 +290,8 @@ class ObjectStream:
             parameters["VersionId"] = self._version_id
         answer = await self._requester.attempt("head_object", f"read {self._address}", parameters)
         self.info = object_info(self._address.key, answer)
+        if self._beyond is not None and self.info.size > self.start:
+            raise self._beyond
         self.end = self._position = self.start
         self._opened = True
 

@@ -96,6 +96,28 @@ async def test_an_empty_old_version_is_not_taken_for_the_one_of_now(scripted_s3,
         assert ([chunk async for chunk in stream], stream.info.etag) == ([], '"old"')
 
 
+@pytest.mark.parametrize(("body", "code"), [(b"", None), (b"content", "invalid_range")])
+async def test_a_refused_range_is_looked_up_on_the_next_connection_where_its_own_is_gone(
+    scripted_s3, scripted, body, code
+):
+    scripted_s3.put("key", body)
+
+    def close_behind_a_refusal(request):
+        if request.operation == "GetObject":
+            return error_answer(416, "InvalidRange")
+        return LOST if scripted_s3.operations()[-2] == "GetObject" else None
+
+    scripted_s3.script = close_behind_a_refusal
+    reading = read_all(scripted, scripted_s3.endpoint.address("key"), start=0, end=9)
+    if code is None:
+        assert await reading == body
+    else:
+        with pytest.raises(QuackError) as caught:
+            await reading
+        assert caught.value.code == code
+    assert [scripted_s3.count(each) for each in ("GetObject", "HeadObject")] == [1, 2]
+
+
 async def test_a_missing_bucket_is_a_misconfiguration_for_every_operation(scripted_s3, scripted, make_file):
     scripted_s3.script = lambda request: error_answer(404, "NoSuchBucket")
     for attempt in (
