@@ -29,11 +29,12 @@ _LARGEST: Final = MIB  # bytes; beyond, what a request costs is little beside wh
 class SmallFiles:
     """Reads, writes and deletes small objects through obstore.
 
-    Each method returns whether it did what was asked. It does not when obstore cannot carry the name or the
-    options, when the object is large, when there is a condition that the service may not heed, when the bucket is
-    in another region, when what answers gives no entity tag, and when the credentials are refused, which the other
-    way renews: then the caller does it himself. An object under a key of the customer has an entity tag that looks
-    like the checksum that it is not; it is read once more by the other way, which knows.
+    Each method returns whether it did what was asked. It does not when obstore cannot carry the name, the options
+    or what is stored beside the object, when the object is large, when there is a condition that the service may
+    not heed, when the bucket is in another region, when what answers gives no entity tag, and when the credentials
+    are refused, which the other way renews: then the caller does it himself. An object under a key of the customer
+    has an entity tag that looks like the checksum that it is not; it is read once more by the other way, which
+    knows.
 
     Args:
         client: Speaks to the service.

@@ -81,6 +81,16 @@ async def test_names_that_obstore_cannot_carry_go_the_other_way(moto_server, fol
         assert (await storage.list_files()).unwrap() == []
 
 
+async def test_metadata_that_obstore_cannot_read_are_read_the_other_way(scripted_s3, tmp_path):
+    scripted_s3.put("a", b"content", headers={"x-amz-meta-name": "größe", "content-type": "text/größe"})
+    async with S3Storage(config=config_of(scripted_s3.endpoint, engine="obstore")) as storage:
+        assert (await storage.read_bytes("a")).unwrap() == b"content"
+        assert (await storage.download_file("a", tmp_path / "back")).verified == "full"
+        async with storage.open_read("a", start=3) as stream:
+            assert b"".join([chunk async for chunk in stream]) == b"tent"
+        assert scripted_s3.count("GetObject") == 6
+
+
 async def test_options_that_obstore_does_not_have_go_the_other_way(s3, through_obstore):
     await s3.write_bytes("a", b"x", options=UploadOptions(server_side_encryption="AES256"))
     assert through_obstore == []

@@ -18,6 +18,7 @@ from quackcore_async.clients.objectstore.meanings import (
     TOKEN_REQUEST,
     TRANSPORT,
     UNLISTABLE,
+    UNREADABLE,
 )
 from quackcore_async.clients.s3 import meanings
 from quackcore_async.clients.s3.meanings import Meaning
@@ -37,6 +38,7 @@ _SENTENCES: Final = {
     "Wanted range starting at": meanings.RANGE,  # the answer to a range behind the end, where it is no 416
     "empty path segment": UNLISTABLE,
     "Error parsing Path": UNLISTABLE,
+    "contained non UTF-8 characters": UNREADABLE,  # also where they are UTF-8, but not ASCII
     "Generating SAS keys": CANNOT_SIGN,
     "(code: 404)": meanings.NOT_FOUND,  # one blob of Azure's batch
 }

@@ -63,6 +63,13 @@ UNLISTABLE = Meaning(
     advice="rename the object with another tool: names with empty parts, `.` or `..` cannot be reached here",
 )
 
+UNREADABLE = Meaning(
+    StorageError,
+    K.UNSUPPORTED,
+    "unreadable_metadata",
+    advice="write its metadata anew with another tool: only ASCII can be read here",
+)
+
 
 def _by_name(*rows: tuple[Meaning, *tuple[str, ...]]) -> dict[str, Meaning]:
     return {name: meaning for meaning, *lines in rows for line in lines for name in line.split()}

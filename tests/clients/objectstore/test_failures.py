@@ -64,6 +64,12 @@ ANSWERS = {
         True,
     ),
     "garbage": (garbage(), "corrupted", "protocol", True),
+    "foreign metadata": (
+        answer(200, b"x", {**FOUND, "x-goog-meta-name": "größe"}),
+        "unsupported",
+        "unreadable_metadata",
+        False,
+    ),
     "a page": (answer(200, b"<html>log in</html>"), "corrupted", "protocol", True),
 }
 
