@@ -96,6 +96,13 @@ async def test_one_integration_under_several_groups_is_loaded_once(site: Site):
     assert len(sys.modules["weather_plugin"].made) == 1
 
 
+async def test_discovery_without_a_timeout_has_no_limit(site: Site):
+    site.module("weather_plugin", GOOD)
+    site.distribution("weather", **{OWN: {"weather": "weather_plugin:Weather"}})
+    discovered = await IntegrationRegistry().discover_integrations(timeout=None)
+    assert [item.name for item in discovered] == ["Weather"]
+
+
 async def test_discovery_is_idempotent(site: Site):
     site.module("weather_plugin", GOOD)
     site.distribution("weather", **{OWN: {"weather": "weather_plugin:Weather"}})

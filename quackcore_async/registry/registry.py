@@ -2,12 +2,19 @@
 
 from __future__ import annotations  # `IntegrationResult[...]` builds a pydantic class: not at import
 
+import math
 import unicodedata
 from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeGuard, TypeVar
 
-from quackcore_async.errors import ContractError, DuplicateIntegrationError, IntegrationNotFoundError
+from quackcore_async.errors import (
+    ContractError,
+    DuplicateIntegrationError,
+    ErrorKind,
+    IntegrationNotFoundError,
+    RegistryError,
+)
 from quackcore_async.logging import get_logger
 from quackcore_async.protocols.core import IntegrationProtocol, contract_violations, protocol_of
 from quackcore_async.results import IntegrationResult
@@ -90,18 +97,18 @@ class IntegrationRegistry:
 
         return list_entry_points()
 
-    async def discover_integrations(self, *, timeout: float = 30.0) -> DiscoveryReport:  # noqa: ASYNC109 - of each
+    async def discover_integrations(self, *, timeout: float | None = 30.0) -> DiscoveryReport:  # noqa: ASYNC109 - of each
         """Load and register what installed distributions offer by entry points.
 
         Idempotent: what is here already stays. Importing happens in worker threads; one that breaks, hangs or
         exits is a reason in the report.
 
         Args:
-            timeout: Seconds for each entry point.
+            timeout: Seconds for each entry point; None is no limit.
         """
         from quackcore_async.discovery import discover
 
-        report = await discover(self._accept, timeout=timeout)
+        report = await discover(self._accept, timeout=math.inf if timeout is None else timeout)
         for name, reason in {**report.skipped, **report.failed}.items():
             self.logger.warning("integration %s was not loaded: %s", name, reason)
         return report
@@ -138,9 +145,11 @@ class IntegrationRegistry:
         Raises:
             ConfigError: if the file or one of these instances cannot be used; then none is registered.
             DuplicateIntegrationError: if another integration has the name of an instance.
+            RegistryError: if `names` is a text, code `bad_argument`.
         """
         from quackcore_async.registry.instances import make_instances
 
+        _refuse_text(names)
         chosen = None if names is None else {_normalized(name) for name in names}
         made = await make_instances(config_path, lambda name: chosen is None or _normalized(name) in chosen)
         for integration, origin in made:
@@ -153,7 +162,7 @@ class IntegrationRegistry:
         self,
         names: Iterable[str] | None = None,
         *,
-        timeout: float = 30.0,  # noqa: ASYNC109 - of each integration
+        timeout: float | None = 30.0,  # noqa: ASYNC109 - of each integration
         max_concurrency: int | None = None,
     ) -> dict[str, IntegrationResult[Any]]:
         """Bring integrations up, all at once, what they require first.
@@ -163,14 +172,20 @@ class IntegrationRegistry:
 
         Args:
             names: Which ones, with what they require; None is all.
-            timeout: Seconds for each, from when it has its turn.
+            timeout: Seconds for each, from when it has its turn; None is no limit.
             max_concurrency: How many at the same time; None is all.
 
         Returns:
             The result of each by name, in the order of registration.
+
+        Raises:
+            RegistryError: if `names` is a text or `max_concurrency` is below 1, code `bad_argument`.
         """
         from quackcore_async.registry.bringup import bring_up  # anyio comes with it: not at import
 
+        _refuse_text(names)
+        if max_concurrency is not None and (isinstance(max_concurrency, bool) or max_concurrency < 1):
+            raise _bad_argument(f"max_concurrency must be at least 1, not {max_concurrency!r}")
         wanted = self.list_integrations() if names is None else list(names)
         chosen: dict[str, IntegrationProtocol] = {}
         missing: dict[str, IntegrationResult[Any]] = {}
@@ -183,7 +198,11 @@ class IntegrationRegistry:
                 self._choose(key, chosen)
         ordered = {entry.name: entry.integration for entry in self._entries.values() if entry.name in chosen}
         results = await bring_up(
-            ordered, find=self._name_found, timeout=timeout, max_concurrency=max_concurrency, logger=self.logger
+            ordered,
+            find=self._name_found,
+            timeout=math.inf if timeout is None else timeout,
+            max_concurrency=max_concurrency,
+            logger=self.logger,
         )
         for name, result in results.items():
             if result.success and name not in self._up:
@@ -273,6 +292,15 @@ class IntegrationRegistry:
 
     def _known(self) -> str:
         return f"registered are {', '.join(self._entries)}" if self._entries else "none is registered"
+
+
+def _refuse_text(names: Iterable[str] | None) -> None:
+    if isinstance(names, str):
+        raise _bad_argument(f"names is a text: write [{names!r}]")
+
+
+def _bad_argument(message: str) -> RegistryError:
+    return RegistryError(message, kind=ErrorKind.INVALID_INPUT, code="bad_argument")
 
 
 def _name_of(integration: object) -> str:

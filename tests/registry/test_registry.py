@@ -11,7 +11,7 @@ import pytest
 
 from quackcore_async import registry as default
 from quackcore_async.auth import BaseAuthProvider
-from quackcore_async.errors import ContractError, DuplicateIntegrationError, ErrorKind
+from quackcore_async.errors import ContractError, DuplicateIntegrationError, ErrorKind, RegistryError
 from quackcore_async.protocols import IntegrationProtocol, StorageIntegrationProtocol
 from quackcore_async.registry import IntegrationRegistry
 from quackcore_async.results import AuthResult, IntegrationResult
@@ -231,6 +231,31 @@ async def test_concurrency_can_be_bounded():
         registry.register(Named(f"i{number}", start))
     await registry.initialize_all(max_concurrency=3)
     assert most == 3
+
+
+@pytest.mark.parametrize("limit", [0, -1, True])
+async def test_a_limit_that_would_start_nothing_is_refused_at_once(limit: int):
+    registry = IntegrationRegistry()
+    registry.register(Named("mail"))
+    with anyio.fail_after(5), pytest.raises(RegistryError, match="must be at least 1, not") as caught:
+        await registry.initialize_all(max_concurrency=limit)
+    assert (caught.value.kind, caught.value.code) == (ErrorKind.INVALID_INPUT, "bad_argument")
+
+
+async def test_no_timeout_is_no_limit():
+    registry = IntegrationRegistry()
+    registry.register(Named("mail", anyio.lowlevel.checkpoint))
+    results = await registry.initialize_all(timeout=None)
+    assert results["mail"].unwrap() is None
+
+
+async def test_names_that_are_a_text_are_refused_and_no_list_of_letters():
+    registry = IntegrationRegistry()
+    registry.register(Named("mail"))
+    for call in (registry.initialize_all("mail"), registry.configure(names="mail")):
+        with pytest.raises(RegistryError, match=r"names is a text: write \['mail'\]") as caught:
+            await call
+        assert (caught.value.kind, caught.value.code) == (ErrorKind.INVALID_INPUT, "bad_argument")
 
 
 async def return_none() -> None:
