@@ -19,7 +19,7 @@ from quackcore_async.protocols.core import (
     call_method,
 )
 from quackcore_async.redaction import Secret, find_secrets
-from quackcore_async.results import AuthResult, IntegrationResult
+from quackcore_async.results import AuthResult, BaseResult, IntegrationResult
 from quackcore_async.service.overrides import wrap_overrides
 from quackcore_async.service.state import IntegrationState
 
@@ -109,8 +109,8 @@ class BaseIntegrationService(IntegrationProtocol, ABC):
         if failure is not None:
             return failure
         self._lifecycle.pass_base()
-        await call_method(self, "_setup")
-        return IntegrationResult.success_result(message=f"{self.name} is initialized")
+        failure = _failure_of_setup(self, await call_method(self, "_setup"))
+        return failure or IntegrationResult.success_result(message=f"{self.name} is initialized")
 
     async def load_auth_provider(self) -> AuthProviderProtocol | None:
         """Return what logs in, as the configuration has it; nobody is asked and nothing is opened.
@@ -147,12 +147,14 @@ class BaseIntegrationService(IntegrationProtocol, ABC):
     ) -> None:
         await self.aclose()
 
-    async def _setup(self) -> None:
+    async def _setup(self) -> BaseResult | None:
         """Open the client: the hook of an integration that does not override `initialize`.
 
         Enter what must be closed on `self._exit_stack`, or bind it to an attribute; no task group or cancel scope,
-        because closing runs in a task of its own. What it raises becomes the failed result of the start.
+        because closing runs in a task of its own. What it raises, or a failed result that it returns, becomes the
+        failed result of the start; to return anything but a result or nothing breaks its contract.
         """
+        return None
 
     async def _teardown(self) -> None:
         """Say goodbye to the service before what `_setup` opened is closed."""
@@ -198,6 +200,15 @@ class BaseIntegrationService(IntegrationProtocol, ABC):
         if not getattr(result, "success", False):
             return _failure_of(result, provider, "authenticate")
         return None
+
+
+def _failure_of_setup(owner: object, outcome: object) -> IntegrationResult[Any] | None:
+    if outcome is None:
+        return None
+    if not isinstance(outcome, BaseResult):
+        label = f"{type(owner).__name__}._setup"
+        raise ContractError(f"{label} returned {type(outcome).__name__}: return a result or nothing")
+    return None if outcome.success else IntegrationResult.from_failure(outcome)
 
 
 def _failure_of(result: object, provider: object, method: str) -> IntegrationResult[Any]:

@@ -151,6 +151,43 @@ async def test_what_is_no_result_is_named_as_a_broken_contract():
     assert "Overriding.initialize returned int" in str(result.error)
 
 
+class Returning(Hooked):
+    """Its `_setup` returns what it is given, after it has opened its client."""
+
+    def __init__(self, outcome: object) -> None:
+        super().__init__()
+        self.outcome = outcome
+
+    async def _setup(self) -> Any:
+        await super()._setup()
+        return self.outcome
+
+
+@pytest.mark.parametrize("result_type", [IntegrationResult, AuthResult, ConfigResult])
+async def test_a_failed_result_that_the_setup_returns_is_the_failure_of_the_start(result_type: Any):
+    info = ErrorInfo(kind=ErrorKind.MISCONFIGURED, code="no_key")
+    integration = Returning(result_type.error_result("API key not configured", error_info=info))
+    result = await integration.initialize()
+    assert (result.success, result.error, result.error_info) == (False, "API key not configured", info)
+    assert integration.state is IntegrationState.MISCONFIGURED
+    assert not await integration.is_available()
+    assert integration.made[0].closed == 1
+
+
+async def test_a_successful_result_of_the_setup_is_a_success():
+    async with Returning(IntegrationResult.success_result(message="open")) as integration:
+        assert integration.state is IntegrationState.READY
+
+
+@pytest.mark.parametrize("outcome", [False, {"success": False}])
+async def test_a_setup_that_returns_what_is_no_result_breaks_its_contract(outcome: object):
+    integration = Returning(outcome)
+    result = await integration.initialize()
+    assert result.error_info.code == "contract"
+    assert result.error == f"Returning._setup returned {type(outcome).__name__}: return a result or nothing"
+    assert integration.made[0].closed == 1
+
+
 async def test_a_plain_def_is_named():
     class Plain(BaseIntegrationService):
         name = "plain"
