@@ -35,7 +35,8 @@ class BaseIntegrationService(IntegrationProtocol, ABC):
     Write an integration in either of two ways. Override `initialize` and call `super().initialize()` first; or
     write the hooks `_setup` and `_teardown`. Both run at most once at a time, turn exceptions into results, and
     leave nothing open when they fail or are cancelled: what the start bound to the instance and can be closed is
-    closed, and so is `self._exit_stack`. Other tasks wait for a start that is under way.
+    closed, unless the instance had it before, and so is `self._exit_stack`. Other tasks wait for a start that is
+    under way.
 
     An integration belongs to the event loop that it was started in. A later loop starts it anew; a second loop at
     the same time gets an error.

@@ -2,7 +2,7 @@
 
 import inspect
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 __all__ = ["BoundResources", "close_resource"]
@@ -18,13 +18,15 @@ _NOBODYS: Final = (
 class BoundResources:
     """The attributes that changed while an integration started and that hold something to be closed.
 
-    Another integration that was up before belongs to somebody else and stays open.
+    What the owner held before, under whatever name, also in a list, tuple or dict, was not opened by the start and
+    stays open; so does another integration that was up before, as it belongs to somebody else.
     """
 
     def __init__(self, owner: object) -> None:
         self._owner = owner
         self._began = time.monotonic()
         self._before: Mapping[str, Any] = dict(vars(owner))
+        self._held = tuple(_with_contents(self._before.values()))
 
     def restore(self) -> list[Any]:
         """Put the attributes back as they were before the start; return what is to be closed, newest first."""
@@ -37,12 +39,24 @@ class BoundResources:
                 delattr(self._owner, name)
             else:
                 setattr(self._owner, name, earlier)
-            up_since = _up_since(value)
-            shared = isinstance(up_since, float) and up_since <= self._began
-            if not shared and not any(value is known for known in resources):
+            if not self._is_shared(value) and not any(value is known for known in resources):
                 resources.append(value)
         resources.reverse()
         return resources
+
+    def _is_shared(self, value: object) -> bool:
+        up_since = _up_since(value)
+        was_up = isinstance(up_since, float) and up_since <= self._began
+        return was_up or any(value is held for held in self._held)
+
+
+def _with_contents(values: Iterable[object]) -> Iterator[object]:
+    for value in values:
+        yield value
+        if isinstance(value, list | tuple):
+            yield from value
+        elif isinstance(value, dict):
+            yield from value.values()
 
 
 def _up_since(value: object) -> float | None:

@@ -697,6 +697,51 @@ async def test_another_integration_that_was_up_before_stays_open_when_a_start_fa
     await shared.aclose()
 
 
+class Injected(BaseIntegrationService):
+    """Binds a client that it was given under another name, as it is or in a container, and one of its own."""
+
+    name = "injected"
+
+    def __init__(self, given: Any, shared: Client) -> None:
+        super().__init__()
+        self._given = given
+        self.own: Client | None = None
+        self.made: list[Client] = []
+        self.client: Client | None = None
+        self.shared = lambda: shared
+
+    async def initialize(self) -> IntegrationResult[Any]:
+        result = await super().initialize()
+        self.client, self.own = self.shared(), Client()
+        self.made.append(self.own)
+        return result
+
+
+@pytest.mark.parametrize("held", [lambda it: it, lambda it: [it], lambda it: (it,), lambda it: {"http": it}])
+async def test_what_was_there_before_the_start_stays_open_under_any_name(held: Any):
+    shared = Client()
+    integration = Injected(held(shared), shared)
+    for starts in (1, 2):
+        assert (await integration.initialize()).success
+        assert integration.client is shared
+        await integration.aclose()
+        assert integration.client is None
+        assert [client.closed for client in integration.made] == [1] * starts
+    assert shared.closed == 0
+
+
+async def test_a_start_that_fails_leaves_a_client_that_was_given_open():
+    class Failing(Injected):
+        async def initialize(self) -> IntegrationResult[Any]:
+            await super().initialize()
+            return IntegrationResult.error_result("no")
+
+    shared = Client()
+    integration = Failing(shared, shared)
+    await integration.initialize()
+    assert (shared.closed, integration.made[0].closed) == (0, 1)
+
+
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_a_bound_event_loop_is_not_closed():
     class Bound(BaseIntegrationService):
