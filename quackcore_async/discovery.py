@@ -145,35 +145,48 @@ def load_entry_point(name: str, *, known: tuple[str, ...] = ()) -> Callable[...,
 async def discover(accept: Accept, *, timeout: float) -> DiscoveryReport:  # noqa: ASYNC109 - of each entry point
     """Load every entry point in a worker thread, each on its own: what fails is a reason in the report.
 
+    Which of two with one name wins, and the order of registration, are those of the list.
+
     Args:
         accept: Registers an instance.
         timeout: Seconds for each.
     """
     entries = await run_in_thread(_entry_points)
-    found: list[IntegrationProtocol | None] = [None] * len(entries)
-    report = DiscoveryReport()
+    loaded: list[object] = [None] * len(entries)
 
     async def load(index: int, entry: "EntryPoint") -> None:
-        info = _info(entry)
-
-        async def take_up() -> None:
-            instance = await _instance(entry.load, info.origin)
-            complaints = list(contract_violations(instance, protocol_of(instance)))
-            if complaints:
-                _note(report.skipped, info, "; ".join(complaints))
-            else:
-                found[index] = accept(instance, info.origin)
-
+        origin = _info(entry).origin
         try:
-            await _contained(take_up, timeout, info.origin)
-        except QuackError as error:
-            _note(report.failed, info, str(error))
+            loaded[index] = await _contained(partial(_instance, entry.load, origin), timeout, origin)
         except Exception as exc:  # noqa: BLE001 - a broken plugin is a value in the report
-            _note(report.failed, info, f"{info.origin} cannot be loaded: {type(exc).__name__}: {exc}")
+            loaded[index] = exc
 
     await for_each(load, entries, max_concurrency=_PARALLEL_IMPORTS)
-    report.loaded = _unique(found)
+    report = DiscoveryReport()
+    for entry, outcome in zip(entries, loaded, strict=True):
+        await _take_up(outcome, _info(entry), accept, report)
+    report.loaded = _unique(report.loaded)
     return report
+
+
+async def _take_up(outcome: object, info: EntryPointInfo, accept: Accept, report: DiscoveryReport) -> None:
+    """Register what an entry point led to, or note why not: an exception is what it failed with."""
+
+    async def register() -> None:
+        if isinstance(outcome, Exception):
+            raise outcome
+        complaints = list(contract_violations(outcome, protocol_of(outcome)))
+        if complaints:
+            _note(report.skipped, info, "; ".join(complaints))
+        else:
+            report.loaded.append(accept(outcome, info.origin))
+
+    try:
+        await _contained(register, math.inf, info.origin)
+    except QuackError as error:
+        _note(report.failed, info, str(error))
+    except Exception as exc:  # noqa: BLE001 - a broken plugin is a value in the report
+        _note(report.failed, info, f"{info.origin} cannot be loaded: {type(exc).__name__}: {exc}")
 
 
 def _note(reasons: dict[str, str], info: EntryPointInfo, reason: str) -> None:

@@ -177,6 +177,38 @@ async def test_two_classes_of_one_name_are_a_failure_that_names_both(site: Site)
     assert "other_plugin" in reason
 
 
+def late_and_early(site: Site, *names: str) -> None:
+    """Lay down two plugins of these names, the first of which is loaded only once the second is."""
+    site.module("gate", "import threading\nopened = threading.Event()")
+    late = "    import gate\n    assert gate.opened.wait(10)\n"
+    early = """
+    import gate
+
+    async def create_integration():
+        weather = Weather()
+        gate.opened.set()
+        return weather
+"""
+    for module, source, name in zip(("late", "early"), (late + GOOD, GOOD + early), names, strict=True):
+        site.module(module, source.replace('name = "Weather"', f'name = "{name}"'))
+    entries = {module: f"{module}:create_integration" for module in ("late", "early")}
+    site.distribution("both", **{OWN: entries})
+
+
+async def test_the_order_of_registration_is_that_of_the_list_however_long_imports_take(site: Site):
+    late_and_early(site, "Late", "Early")
+    registry = IntegrationRegistry()
+    discovered = await registry.discover_integrations()
+    assert [item.name for item in discovered] == registry.list_integrations() == ["Late", "Early"]
+
+
+async def test_the_first_in_the_list_gets_a_name_that_two_want_however_long_imports_take(site: Site):
+    late_and_early(site, "Weather", "weather")
+    discovered = await IntegrationRegistry().discover_integrations()
+    assert [type(item).__module__ for item in discovered] == ["late"]
+    assert list(discovered.failed) == ["early"]
+
+
 async def test_an_import_that_hangs_is_given_up(site: Site):
     site.module("slow_plugin", "import threading\nthreading.Event().wait(1)")
     site.distribution("slow", **{OWN: {"slow": "slow_plugin:create_integration"}})

@@ -100,8 +100,9 @@ class IntegrationRegistry:
     async def discover_integrations(self, *, timeout: float | None = 30.0) -> DiscoveryReport:  # noqa: ASYNC109 - of each
         """Load and register what installed distributions offer by entry points.
 
-        Idempotent: what is here already stays. Importing happens in worker threads; one that breaks, hangs or
-        exits is a reason in the report.
+        Idempotent: what is here already stays. Importing happens in worker threads, several at a time; one that
+        breaks, hangs or exits is a reason in the report. They are registered in the order of
+        `list_entry_points`, by which the first of two with one name gets it.
 
         Args:
             timeout: Seconds for each entry point; None is no limit.
