@@ -84,7 +84,8 @@ class BaseConfigProvider(ABC, ConfigProviderProtocol):
         """Load the section from the first place that decides, merged over the defaults and checked.
 
         The order of places is that of `search_config`. Without a file, or without the section in it, the defaults
-        are the configuration when they are valid; the message then says where it was looked.
+        are the configuration when they are valid; the message and a log record of level INFO then say where it was
+        looked.
 
         Args:
             config_path: The file; an environment variable that names another one goes before it.
@@ -129,6 +130,8 @@ class BaseConfigProvider(ABC, ConfigProviderProtocol):
         content, errors = await self._verdict(await self._over_defaults(source.values), source.origins)
         if errors:
             raise refusal(source, errors)
+        if source.section is None:
+            self.logger.info("%s", source.summary())
         return trace(source, content)
 
     async def check_config(self, config: Mapping[str, Any]) -> dict[str, Any]:

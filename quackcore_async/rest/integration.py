@@ -25,8 +25,9 @@ Resource = dict[str, Any]
 class RestIntegration(BaseIntegrationService):
     """Resources of a REST service: `use: rest` in a configuration, or the base class of an integration.
 
-    A subclass is named, and finds its section, after its class; `defaults` is what holds where the section says
-    nothing. `self.client` is an `HttpClient` for whatever is not a plain resource.
+    A subclass is named after its class, unless it overrides `name`, and finds its section by its name; `defaults`
+    is what holds where the section says nothing. `self.client` is an `HttpClient` for whatever is not a plain
+    resource.
 
     Args:
         config_provider: Loads and checks the configuration; None reads the section by `RestConfig`.
@@ -60,6 +61,7 @@ class RestIntegration(BaseIntegrationService):
         own_name = None if type(self) is RestIntegration else type(self).__name__
         if config_provider is None:
             config_provider = RestConfigProvider(log_level, section=name or own_name, defaults=self.defaults)
+            self._section_follows_name = name is None
         super().__init__(config_provider, auth_provider, config_path, log_level, config=config)
         self._name = name or type(self).__name__
         self._log_level = log_level

@@ -56,6 +56,8 @@ class BaseIntegrationService(IntegrationProtocol, ABC):
     requires: ClassVar[tuple[str, ...]] = ()
 
     _lifecycle: Lifecycle = MadeByInit()  # type: ignore[assignment]
+    _section_follows_name = False
+    """Whether `config_provider` was made by the constructor, for the section of whatever name there will be."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -167,6 +169,8 @@ class BaseIntegrationService(IntegrationProtocol, ABC):
     async def _load_config(self) -> IntegrationResult[Any] | None:
         """Fill `self.config`; return the failure, where there is one."""
         provider = self.config_provider
+        if self._section_follows_name and isinstance(provider, BaseConfigProvider):
+            self._name_section(provider)
         if self._given_config is not None:
             self.config = await self._check_given(self._given_config)
             return None
@@ -180,6 +184,11 @@ class BaseIntegrationService(IntegrationProtocol, ABC):
             raise ContractError(f"{type(provider).__name__}.load_config returned no mapping as its content")
         self.config = dict(content)
         return None
+
+    def _name_section(self, provider: BaseConfigProvider) -> None:
+        # Not before it is needed: an overridden `name` may be made of what a subclass's `__init__` sets last.
+        if self.name != type(self).__name__:
+            provider.section = None if self.name == provider.name else self.name
 
     async def _check_given(self, given: Mapping[str, Any]) -> dict[str, Any]:
         provider = self.config_provider

@@ -81,6 +81,7 @@ class LocalStorage(BaseStorageIntegration):
     ) -> None:
         if config_provider is None and root is None:
             config_provider = LocalConfigProvider(log_level, section=name)
+            self._section_follows_name = name is None
         super().__init__(config_provider, auth_provider, config_path, log_level, name=name, config=config)
         self._given_root = root
         self._opened_tree: Tree | None = None

@@ -95,6 +95,7 @@ class ObjectStoreStorage(BaseStorageIntegration):
     ) -> None:
         if config_provider is None:
             config_provider = self.provider_class(log_level, section=name)
+            self._section_follows_name = name is None
         super().__init__(config_provider, auth_provider, config_path, log_level, name=name, config=config)
         self._retry = retry
         self._opened: tuple[ObjectAddress, ObjectStoreClient] | None = None

@@ -82,6 +82,7 @@ class S3Storage(BaseStorageIntegration):
     ) -> None:
         if config_provider is None:
             config_provider = S3ConfigProvider(log_level, section=name)
+            self._section_follows_name = name is None
         super().__init__(config_provider, auth_provider, config_path, log_level, name=name, config=config)
         self._retry = retry
         self._session = session

@@ -112,6 +112,16 @@ async def test_without_a_section_the_defaults_hold_and_the_message_says_so(text)
     assert f"{path} has none of the sections" in result.message
 
 
+@pytest.mark.parametrize("text", [None, "other: {}"])
+async def test_that_the_defaults_are_used_is_logged_with_where_it_looked(text, caplog):
+    if text is not None:
+        write(text)
+    with caplog.at_level(logging.INFO):
+        result = await Plain().load_config()
+    assert ("INFO", result.message) in [(record.levelname, record.getMessage()) for record in caplog.records]
+    assert "looked in" in result.message
+
+
 async def test_without_valid_defaults_every_place_is_listed():
     result = await Modelled().load_config()
     assert not result.success

@@ -232,6 +232,48 @@ async def test_a_subclass_is_an_integration_of_its_own():
             assert await integration.count_ducks() == 1
 
 
+class ExampleServiceIntegration(RestIntegration):
+    """Named by a property, as the guide does; what that returns is there only after the base class's part."""
+
+    defaults: ClassVar[dict[str, Any]] = {"base_url": "https://default.test"}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.called = "ExampleService"
+
+    @property
+    def name(self) -> str:
+        return self.called
+
+
+async def test_an_overridden_name_decides_about_the_section():
+    Path("quack_config.yaml").write_text(
+        "example_service: {base_url: 'https://own.test'}\n"
+        "example_service_integration: {base_url: 'https://of-the-class.test'}\n"
+    )
+    async with ExampleServiceIntegration() as integration:
+        assert integration.config is not None
+        assert integration.config["base_url"] == "https://own.test"
+
+
+async def test_an_overridden_name_decides_about_the_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    own = tmp_path / "own.yaml"
+    own.write_text("ExampleService: {base_url: 'https://own.test'}")
+    monkeypatch.setenv("QUACK_EXAMPLESERVICE_CONFIG", str(own))
+    async with ExampleServiceIntegration() as integration:
+        assert integration.config is not None
+        assert integration.config["base_url"] == "https://own.test"
+
+
+async def test_the_name_of_an_instance_goes_before_an_overridden_one():
+    Path("quack_config.yaml").write_text(
+        "ExampleService: {base_url: 'https://own.test'}\nspare: {base_url: 'https://spare.test'}\n"
+    )
+    async with ExampleServiceIntegration(name="spare") as integration:
+        assert integration.config is not None
+        assert integration.config["base_url"] == "https://spare.test"
+
+
 async def test_a_registry_makes_it_from_a_file():
     async def script(request: ApiRequest) -> Reply:
         return json_reply({"items": [{"path": request.path}]})

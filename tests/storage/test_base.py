@@ -1,6 +1,8 @@
 """The public layer of all storages: names, defaults, results."""
 
 import os
+from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -8,7 +10,14 @@ import pytest
 from quackcore_async.errors import ErrorKind, QuackError
 from quackcore_async.protocols import ObjectStorageProtocol, StorageIntegrationProtocol
 from quackcore_async.results import IntegrationResult
-from quackcore_async.storage import BaseStorageIntegration, LocalStorage, MemoryStorage
+from quackcore_async.storage import (
+    AzureStorage,
+    BaseStorageIntegration,
+    GCSStorage,
+    LocalStorage,
+    MemoryStorage,
+    S3Storage,
+)
 
 
 @pytest.fixture
@@ -263,3 +272,24 @@ async def test_the_generator_of_a_stream_that_cannot_be_written_is_closed(storag
 
     assert not (await storage.write_stream("a", chunks())).success
     assert events == ["closed"]
+
+
+@pytest.mark.parametrize(
+    ("storage", "kind", "key"),
+    [
+        (LocalStorage, "local", "root"),
+        (S3Storage, "s3", "bucket_name"),
+        (GCSStorage, "gcs", "bucket_name"),
+        (AzureStorage, "azure", "container_name"),
+    ],
+)
+async def test_an_overridden_name_decides_about_the_section(storage: Any, kind: str, key: str):
+    class Backups(storage):
+        name = "backups"
+
+    account = ", account_name: ducks" if kind == "azure" else ""
+    lines = [f"{section}: {{{key}: of-{section}{account}}}" for section in (kind, "backups")]
+    Path("quack_config.yaml").write_text("\n".join(lines))
+    backups = Backups()
+    await backups.load_auth_provider()
+    assert backups.config[key] == "of-backups"

@@ -339,6 +339,20 @@ async def test_the_root_comes_from_the_section_of_the_instance(folder, root, mon
     assert (root / "one" / "a").exists()
 
 
+async def test_a_subclass_that_is_named_by_its_class_or_its_kind_reads_the_section_of_its_kind(folder, root):
+    class Backups(LocalStorage):
+        """Named after its class."""
+
+    class Inheriting(LocalStorage):
+        name = "LocalStorage"
+
+    config = folder / "config.yaml"
+    config.write_text(f"local:\n  root: {root}/one\n")
+    for storage, name in ((Backups, "Backups"), (Inheriting, "LocalStorage")):
+        async with storage(config_path=str(config)) as opened:
+            assert (opened.name, opened.root) == (name, f"{root}/one")
+
+
 async def test_a_storage_without_a_root_says_what_is_missing():
     result = await LocalStorage().write_bytes("a", b"")
     assert result.error_info.kind is ErrorKind.MISCONFIGURED
