@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, BaseModel, Field, SecretStr, field_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from quackcore_async.config import BaseConfigProvider
 from quackcore_async.rest.paths import check_path
@@ -28,14 +28,18 @@ __all__ = [
 ]
 
 
-class BearerAuth(BaseModel):
+class _Auth(BaseModel):
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+
+class BearerAuth(_Auth):
     """A token that does not change."""
 
     type: Literal["bearer"]
     token: SecretStr = Field(description="The token.")
 
 
-class ApiKeyAuth(BaseModel):
+class ApiKeyAuth(_Auth):
     """A key in a header or in the query."""
 
     type: Literal["api_key"]
@@ -44,7 +48,7 @@ class ApiKeyAuth(BaseModel):
     query_param: str | None = Field(default=None, description="Query parameter that it is sent in instead.")
 
 
-class BasicAuth(BaseModel):
+class BasicAuth(_Auth):
     """A name and a password."""
 
     type: Literal["basic"]
@@ -52,7 +56,7 @@ class BasicAuth(BaseModel):
     password: SecretStr = Field(description="The password.")
 
 
-class OAuthAuth(BaseModel):
+class OAuthAuth(_Auth):
     """OAuth2: options of `OAuthProvider`, by their names."""
 
     type: Literal["oauth"]
@@ -162,6 +166,8 @@ PaginationConfig = Annotated[
 
 class RestConfig(BaseModel):
     """Section of a `RestIntegration`."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     base_url: str = Field(
         validation_alias=AliasChoices("base_url", "api_url"), description="Address that the paths are appended to."

@@ -76,7 +76,10 @@ def _unspecified() -> ErrorInfo:
 class BaseResult(BaseModel):
     """What all results share. A result is always true as a condition: ask `success`."""
 
-    model_config = ConfigDict(defer_build=True)  # importing the package builds no validator
+    model_config = ConfigDict(
+        defer_build=True,  # importing the package builds no validator
+        hide_input_in_errors=True,  # what is refused may be a token, and authors put the text into results
+    )
 
     success: bool = Field(default=True, description="Whether the operation succeeded.")
     message: str | None = Field(default=None, description="A sentence for people.")

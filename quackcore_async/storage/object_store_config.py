@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from quackcore_async.clients.objectstore.settings import MIB
 from quackcore_async.redaction import Secret
@@ -12,6 +12,8 @@ __all__ = ["ObjectStoreOptions", "secret_of"]
 
 class ObjectStoreOptions(BaseModel):
     """How much is used of a service, and how patiently."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     prefix: str | None = Field(default="", description="Folder below which the files lie.")
     verify_tls: bool | str = Field(

@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal, Self
 
-from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from quackcore_async.clients.s3 import S3Keys, S3Settings, bucket_complaint
 from quackcore_async.clients.s3.settings import MIB
@@ -15,6 +15,8 @@ __all__ = ["S3Config", "S3ConfigProvider"]
 
 class S3Config(BaseModel):
     """Section of an `S3Storage`. What is left out comes from where the AWS tools take it."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     bucket_name: str = Field(description="Bucket in which the files lie.")
     region: str | None = Field(default=None, description="Region of the bucket.")

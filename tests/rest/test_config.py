@@ -6,13 +6,14 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import BaseModel, ValidationError
 
 from quackcore_async import auth
 from quackcore_async.clients import CursorPages, LinkPages, NextUrlPages, OffsetPages, PageNumbers
 from quackcore_async.clients.http import SinglePage
 from quackcore_async.rest import RestConfig, RestConfigProvider, RestIntegration
 from quackcore_async.rest.choices import make_paginator
-from quackcore_async.rest.config import OAuthAuth
+from quackcore_async.rest.config import BearerAuth, OAuthAuth
 from tests.servers.api import ApiRequest, Reply, json_reply, serving
 
 BASE = {"base_url": "https://api.test"}
@@ -174,3 +175,13 @@ async def test_a_program_proves_itself_as_its_section_says():
             pass
     assert "tenant=pond" in forms[0]
     assert "quack-quack" not in forms[0]
+
+
+@pytest.mark.parametrize(
+    ("model", "section"),
+    [(RestConfig, {"auth": {"type": "bearer", "token": ["S3CR3T"]}}), (BearerAuth, {"token": "S3CR3T"})],
+)
+def test_what_it_refuses_is_not_shown(model: type[BaseModel], section: dict[str, Any]):
+    with pytest.raises(ValidationError) as caught:
+        model.model_validate(section)
+    assert "S3CR3T" not in str(caught.value)

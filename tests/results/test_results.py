@@ -3,6 +3,7 @@ import logging
 import math
 import socket
 import ssl
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from unittest.mock import MagicMock
@@ -375,3 +376,31 @@ def test_a_known_secret_is_scrubbed_from_the_words_of_an_author() -> None:
         assert (result.error, result.message) == ("key ***", "with ***")
     assert str(QuackError("key sesame-777")) == "key ***"
     assert secret
+
+
+@pytest.mark.parametrize(
+    ("make", "fields"),
+    [
+        (AuthResult.success_result, {"token": {"value": "S3CR3T"}}),
+        (AuthResult.success_result, {"content": ["S3CR3T"]}),
+        (ConfigResult.success_result, {"content": ["S3CR3T"]}),
+    ],
+)
+def test_what_a_result_refuses_is_not_shown(make: Callable[..., object], fields: dict[str, object]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        make(**fields)
+    assert "S3CR3T" not in str(caught.value) + repr(caught.value)
+
+
+@returns_result(AuthResult)
+async def logs_in_as_the_guide_does() -> AuthResult:
+    try:
+        return AuthResult.success_result(token={"value": "S3CR3T"})  # type: ignore[arg-type]
+    except Exception as exc:
+        return AuthResult.error_result(str(exc))
+
+
+async def test_an_author_who_hands_on_the_text_of_a_refused_token_does_not_show_it() -> None:
+    result = await logs_in_as_the_guide_does()
+    assert result.success is False
+    assert "S3CR3T" not in str(result.error)

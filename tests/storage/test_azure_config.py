@@ -1,4 +1,5 @@
 import pytest
+from pydantic import ValidationError
 
 from quackcore_async.redaction import Secret
 from quackcore_async.storage import AzureConfig
@@ -64,3 +65,9 @@ def test_a_configuration_that_cannot_work_is_refused(section, words):
 def test_the_secrets_are_not_shown():
     config = AzureConfig(container_name="files", account_name="a", account_key=KEY)
     assert KEY not in repr(config) + repr(config.settings()) + repr(config.settings().options)
+
+
+def test_what_it_refuses_is_not_shown():
+    with pytest.raises(ValidationError, match="container_name") as caught:
+        AzureConfig.model_validate({"account_key": KEY})
+    assert KEY not in str(caught.value)

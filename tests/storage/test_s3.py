@@ -6,6 +6,7 @@ import logging
 import os
 
 import pytest
+from pydantic import ValidationError
 
 from quackcore_async.errors import ErrorKind
 from quackcore_async.storage.s3 import S3Config, S3Storage
@@ -220,3 +221,9 @@ async def test_a_download_that_comes_damaged_twice_leaves_the_old_file(scripted_
         result = await storage.download_file("key", folder / "target")
     assert (result.error_info.kind, result.error_info.code) == (ErrorKind.CORRUPTED, "integrity")
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"target": b"old"}
+
+
+def test_a_section_that_is_refused_is_not_shown():
+    with pytest.raises(ValidationError, match="bucket_name") as caught:
+        S3Config.model_validate({"secret_access_key": "S3CR3T"})
+    assert "S3CR3T" not in str(caught.value)
