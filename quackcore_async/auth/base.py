@@ -120,7 +120,10 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
 
     @unwrapped
     async def authenticate(self) -> AuthResult:
-        """Log in: take up a stored login that still holds, renew it, or ask the service for a new one."""
+        """Log in: take up a stored login that still holds, renew it, or ask the service for a new one.
+
+        A credentials file that holds no JSON object is put aside first, when it is called `*.json`.
+        """
         return await self._operations.authenticate()
 
     @unwrapped

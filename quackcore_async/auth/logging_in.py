@@ -6,7 +6,7 @@ from functools import partial
 from quackcore_async.auth.credentials import Credentials
 from quackcore_async.auth.grants import checked, issued, news, renewal_of, take_stored, usable
 from quackcore_async.auth.login import Login
-from quackcore_async.auth.persistence import adopt, is_gone, keep, read
+from quackcore_async.auth.persistence import adopt, is_gone, keep, read_whole
 from quackcore_async.auth.renewal import SHIELD_SECONDS
 from quackcore_async.auth.shared_login import Outcome, Work
 from quackcore_async.auth.validity import Moment, Phase
@@ -34,7 +34,7 @@ async def take_up(login: Login, credentials: Credentials, outcomes: list[Outcome
 
 
 async def _log_in(login: Login, outcomes: list[Outcome] | None) -> Outcome:
-    found = await read(login)
+    found = await read_whole(login)
     if is_gone(login, found):
         login.forget()
     stored = news(login, found)
@@ -71,7 +71,7 @@ async def _log_in_anew(login: Login, outcomes: list[Outcome] | None) -> Outcome:
         await protected(work, limit=SHIELD_SECONDS)
     else:
         async with login.lock():
-            stored = news(login, await read(login))
+            stored = news(login, await read_whole(login))
             if stored is not None and usable(login, stored):
                 return Outcome(Work.LOGIN, (await adopt(login, stored)).result)
             await protected(partial(_ask_and_keep, login, landed, outcomes), limit=math.inf, grace=SHIELD_SECONDS)

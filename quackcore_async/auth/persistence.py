@@ -6,9 +6,10 @@ from quackcore_async.auth.grants import grant_of, guard_of, news, take_stored, t
 from quackcore_async.auth.login import Login
 from quackcore_async.auth.shared_login import Grant, Outcome, Work
 from quackcore_async.auth.stored_login import StoredLogin
+from quackcore_async.auth.stores.document import BrokenDocumentError
 from quackcore_async.results import AuthResult
 
-__all__ = ["adopt", "is_gone", "is_stored", "keep", "load", "mark_revoked", "read", "save_again"]
+__all__ = ["adopt", "is_gone", "is_stored", "keep", "load", "mark_revoked", "read", "read_whole", "save_again"]
 
 
 async def read(login: Login) -> StoredLogin | None:
@@ -26,6 +27,18 @@ async def read(login: Login) -> StoredLogin | None:
         return None
     login.shared.stored = True
     return stored
+
+
+async def read_whole(login: Login) -> StoredLogin | None:
+    """Return what the store has, for one who replaces what is broken: the store puts it aside at the first look.
+
+    Raises:
+        QuackError: if the store cannot be read, or leaves what is broken where it is.
+    """
+    try:
+        return await read(login)
+    except BrokenDocumentError:
+        return await read(login)
 
 
 def is_gone(login: Login, stored: StoredLogin | None) -> bool:

@@ -1,6 +1,8 @@
 """Logging in by the hooks: what those get who wait for it, and what ends it."""
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -61,3 +63,35 @@ async def test_a_login_that_a_store_does_not_take_in_time_is_unknown_to_have_bee
     assert (result.error_info.kind, result.error_info.retryable) == (ErrorKind.TIMEOUT, True)
     assert result.error_info.indeterminate is True
     assert anyio.current_time() - begun == pytest.approx(15)
+
+
+def put(provider: Provider, content: str, mode: int = 0o600) -> Path:
+    """Have a file in the place of a provider's login."""
+    path = Path(str(provider.credentials_file))
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.write_text(content)
+    path.chmod(mode)
+    return path
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+@pytest.mark.parametrize("content", ["", '{"access_token": "t', "[]"])
+async def test_a_file_that_holds_no_json_object_is_put_aside_and_does_not_keep_from_logging_in(
+    provider: Provider, caplog: pytest.LogCaptureFixture, content: str, mode: int
+):
+    path = put(provider, content, mode)
+    result = await provider.authenticate()
+    assert (result.success, result.token) == (True, "access-1-0")
+    assert json.loads(path.read_text())["access_token"] == "access-1-0"
+    (aside,) = path.parent.glob("login.json.corrupt-*")
+    assert aside.read_text() == content
+    assert f"was put aside as {aside.name}" in caplog.text
+
+
+async def test_a_broken_file_that_cannot_be_put_aside_keeps_from_logging_in(service: Service):
+    provider = Provider(service, credentials_file="login.txt")
+    path = put(provider, "notes of somebody")
+    result = await provider.authenticate()
+    assert (result.error_info.kind, result.error_info.code) == (ErrorKind.MISCONFIGURED, "store")
+    assert path.read_text() == "notes of somebody"
+    assert service.logins == 0

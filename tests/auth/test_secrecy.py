@@ -147,7 +147,7 @@ async def test_a_broken_file_is_not_quoted(clocks: Clocks):
     path = Path.home() / "login.json"
     path.write_text(f'{{"token": "{SENTINEL}')
     path.chmod(0o600)
-    result = await Provider(Service(clocks), credentials_file=str(path)).authenticate()
+    result = await Provider(Service(clocks), credentials_file=str(path)).refresh_credentials()
     assert result.error_info.code == "store"
     assert SENTINEL not in shown(result)
 

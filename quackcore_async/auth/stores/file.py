@@ -26,8 +26,8 @@ class FileStore:
     """Keeps each login in a JSON file with mode 0600, in a directory with mode 0700.
 
     A file that is a link, has several names, belongs to somebody else or can be read by others is refused; one in
-    a format of the guide that is only too open is tightened, with a warning. One that is no login is put aside as
-    `<name>.corrupt-<time>` when it is called `*.json`, and refused.
+    a format of the guide that is only too open is tightened, with a warning. One that holds no JSON object is put
+    aside as `<name>.corrupt-<time>` when it is called `*.json`, whoever can read it, and refused.
 
     Args:
         path: The one file that it keeps; a relative one lies in `$QUACK_HOME`, else in `~/.quack`. None keeps
@@ -46,7 +46,8 @@ class FileStore:
         """Return the stored login, None when there is no file.
 
         Raises:
-            CredentialStoreError: if the file is refused, or holds no JSON object.
+            CredentialStoreError: if the file is refused.
+            BrokenDocumentError: if it holds no JSON object; most often it is put aside, and gone the next time.
         """
         return await run_in_thread(self._load, PrivateFile(self.path_of(key)))
 
@@ -97,8 +98,10 @@ class FileStore:
         try:
             data = parse_document(content, str(file.path))
         except BrokenDocumentError as exc:
-            if lax or not file.path.name.endswith(".json"):
+            if not file.path.name.endswith(".json"):
                 raise
+            if lax:
+                file.tighten()  # it may be the half of a login
             raise self._put_aside(file.path, exc) from None
         if lax:
             if not _GUIDE_KEYS & data.keys():
@@ -119,7 +122,7 @@ class FileStore:
         check_folder(folder, ours=folder == ours)
 
     @staticmethod
-    def _put_aside(path: Path, exc: BrokenDocumentError) -> CredentialStoreError:
+    def _put_aside(path: Path, exc: BrokenDocumentError) -> BrokenDocumentError:
         aside = path.with_name(f"{path.name}.corrupt-{int(time.time())}")
         try:
             os.link(path, aside)  # never over another one that was put aside
@@ -127,7 +130,7 @@ class FileStore:
         except OSError:
             return exc
         logger.warning("%s was put aside as %s", path, aside.name)
-        return CredentialStoreError(f"{exc}; the file was put aside as {aside.name}")
+        return BrokenDocumentError(f"{exc}; the file was put aside as {aside.name}")
 
 
 class _NotingLock(FileLock):

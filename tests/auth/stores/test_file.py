@@ -226,13 +226,35 @@ async def test_a_lax_file_in_the_guides_format_is_tightened(
     assert f"{path} could be read by others" in caplog.text
 
 
-@pytest.mark.parametrize("content", [b'{"something": "else"}', b"{"])
-async def test_any_other_lax_file_is_refused(store: FileStore, path: Path, content: bytes):
+async def test_any_other_lax_file_is_refused(store: FileStore, path: Path):
+    content = b'{"something": "else"}'
     put(path, content, 0o640)
-    with pytest.raises(CredentialStoreError):
+    with pytest.raises(CredentialStoreError, match="chmod 600"):
         await store.load()
     assert path.read_bytes() == content
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize("content", [b"", b'{"access_token": "t'])
+async def test_a_lax_file_that_is_no_login_is_put_aside_and_made_private(
+    store: FileStore, path: Path, content: bytes
+):
+    put(path, content, 0o644)
+    with pytest.raises(CredentialStoreError, match="put aside"):
+        await store.load()
+    (aside,) = path.parent.iterdir()
+    assert aside.name.startswith("login.json.corrupt-")
+    assert aside.read_bytes() == content
+    assert stat.S_IMODE(aside.stat().st_mode) == 0o600
+
+
+async def test_a_lax_file_that_may_be_something_else_is_not_touched(tmp_path: Path):
+    notes = tmp_path / "notes.txt"
+    put(notes, b"{", 0o644)
+    with pytest.raises(CredentialStoreError, match="valid JSON"):
+        await FileStore(notes).load()
+    assert notes.read_bytes() == b"{"
+    assert stat.S_IMODE(notes.stat().st_mode) == 0o644
 
 
 @pytest.mark.parametrize("call", ["fsync", "write", "replace"])
