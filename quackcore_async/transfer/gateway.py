@@ -31,7 +31,9 @@ from quackcore_async.protocols import (
 from quackcore_async.protocols.core import StorageIntegrationProtocol
 from quackcore_async.results import IntegrationResult, error_of_exception, service_name
 from quackcore_async.storage.base import BaseStorageIntegration
-from quackcore_async.storage.names import PARTIAL_SUFFIX
+from quackcore_async.storage.folders import Folder
+from quackcore_async.storage.names import PARTIAL_SUFFIX, base_name, check_component
+from quackcore_async.storage.partial import check_target
 from quackcore_async.transfer.batching import BATCH, DeleteBatcher
 
 __all__ = ["StorageGateway", "gateway"]
@@ -236,15 +238,13 @@ class _PlainGateway(StorageGateway):
         on_bytes: OnBytes | None,
         exact: bool = True,
     ) -> Verification:
-        del overwrite, exact  # whoever does not want it has looked before: these storages cannot
-        folder = os.path.dirname(path)  # noqa: PTH120 - names are data
-        partial_path = os.path.join(folder, f".{secrets.token_hex(8)}{PARTIAL_SUFFIX}")  # noqa: PTH118 - as above
-        await run_in_thread(partial(os.makedirs, folder, exist_ok=True))
+        target = _WrittenInPlace(remote, path, size, overwrite=overwrite, exact=exact)
         try:
-            _content(await self.storage.download_file(remote, partial_path), "download_file")
-            found = await run_in_thread(_take_place, partial_path, path, remote, size)
+            unfinished = await run_in_thread(target.prepare)
+            _content(await self.storage.download_file(remote, unfinished), "download_file")
+            found = await run_in_thread(target.take_place)
         finally:
-            await shielded(partial(run_in_thread, _remove, partial_path))
+            await shielded(partial(run_in_thread, target.discard))
         if on_bytes is not None:
             on_bytes(found)
         return "none" if size is None else "length"
@@ -374,18 +374,53 @@ def _regular_size(path: str) -> int:
     return found.st_size
 
 
-def _take_place(partial_path: str, path: str, remote: str, size: int | None) -> int:
-    try:
-        found = os.lstat(partial_path)
-    except FileNotFoundError:
-        raise ContractError(f"download_file said that it wrote {remote}, and did not") from None
-    if size is not None and found.st_size != size:
-        message = f"{remote} came as {found.st_size} bytes of {size}: download it again"
-        raise IntegrityError(message, code="truncated", retryable=True)
-    os.replace(partial_path, path)  # noqa: PTH105 - names are data
-    return found.st_size
+class _WrittenInPlace:
+    """The local file of a download that a storage writes by itself: beside its target at first. It blocks."""
 
+    def __init__(self, remote: str, path: str, size: int | None, *, overwrite: bool, exact: bool) -> None:
+        self._remote = remote
+        self._path = path
+        self._size = size
+        self._overwrite = overwrite
+        self._exact = exact
+        self._unfinished = ""
 
-def _remove(path: str) -> None:
-    with suppress(FileNotFoundError):
-        os.unlink(path)  # noqa: PTH108 - names are data
+    def prepare(self) -> str:
+        """Find out where the file goes, a folder getting the name behind it; return where to write it first."""
+        if not self._exact and os.path.isdir(self._path):  # noqa: PTH112 - names are data, here and below
+            self._path = os.path.join(self._path, check_component(base_name(self._remote)))  # noqa: PTH118
+        folder = os.path.dirname(self._path)  # noqa: PTH120
+        os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+        self._check()
+        self._unfinished = os.path.join(folder, f".{secrets.token_hex(8)}{PARTIAL_SUFFIX}")  # noqa: PTH118
+        return self._unfinished
+
+    def take_place(self) -> int:
+        """Let the file take its place, durably; return its size."""
+        try:
+            fd = os.open(self._unfinished, os.O_RDONLY)
+        except FileNotFoundError:
+            raise ContractError(f"download_file said that it wrote {self._remote}, and did not") from None
+        try:
+            size = os.fstat(fd).st_size
+            if self._size is not None and size != self._size:
+                message = f"{self._remote} came as {size} bytes of {self._size}: download it again"
+                raise IntegrityError(message, code="truncated", retryable=True)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        self._check()
+        os.replace(self._unfinished, self._path)  # noqa: PTH105
+        with Folder.open(os.path.dirname(self._path)) as folder:  # noqa: PTH120
+            folder.sync()
+        return size
+
+    def discard(self) -> None:
+        """Remove what did not take its place."""
+        if self._unfinished:
+            with suppress(FileNotFoundError):
+                os.unlink(self._unfinished)  # noqa: PTH108
+
+    def _check(self) -> None:
+        with suppress(FileNotFoundError):
+            check_target(os.lstat(self._path), self._path, overwrite=self._overwrite)

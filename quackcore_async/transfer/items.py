@@ -10,14 +10,11 @@ from quackcore_async.errors import InvalidNameError
 from quackcore_async.protocols import UploadOptions, remote_id_of
 
 __all__ = [
-    "DeleteInput",
     "DeleteItem",
-    "DownloadInput",
     "DownloadItem",
     "Inputs",
     "LocalPath",
     "Overwrite",
-    "UploadInput",
     "UploadItem",
     "read_delete",
     "read_download",
@@ -87,9 +84,6 @@ class DeleteItem:
     remote: str
 
 
-UploadInput = LocalPath | tuple[LocalPath, str] | UploadItem
-DownloadInput = str | tuple[str, LocalPath] | Mapping[str, Any] | DownloadItem
-DeleteInput = str | Mapping[str, Any] | DeleteItem
 Inputs = Iterable[Any] | AsyncIterable[Any]
 
 

@@ -67,7 +67,8 @@ class TransferOutcome:
         source: Where it was to come from.
         target: Where it was to go; for a deletion, what was to be deleted.
         bytes: Bytes that were moved; 0 unless the status is `ok`.
-        attempts: How often it was tried, as far as the storage tells; 0 when it was not started.
+        attempts: How often it was tried before it failed, as far as the storage tells; 1 when it succeeded,
+            whatever was tried again on the way; 0 when it was not started.
         elapsed: Seconds that it took.
         message: Why it was skipped.
         error: Why it failed, for people.

@@ -1,5 +1,6 @@
 """One way to talk to any storage: what is asked of it, and what is made of its answers."""
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -33,6 +34,30 @@ async def test_a_folder_in_the_place_of_a_download_is_a_conflict_unless_it_may_g
     assert read_tree(there) == {}
     await storage.download("x/a", str(there), **options, exact=False)
     assert read_tree(there) == {"a": b"1"}
+
+
+async def test_a_plain_storage_downloads_into_a_folder_only_where_it_may(foreign, there):
+    foreign.files["x/a"] = b"1"
+    storage, options = gateway(foreign), {"size": 1, "on_bytes": None}
+    with pytest.raises(QuackError, match="is a folder") as caught:
+        await storage.download("x/a", str(there), **options, overwrite=True)
+    assert caught.value.code == "is_a_folder"
+    await storage.download("x/a", str(there), **options, overwrite=True, exact=False)
+    with pytest.raises(QuackError) as caught:
+        await storage.download("x/a", str(there / "a"), **options, overwrite=False)
+    assert caught.value.code == "exists"
+    assert read_tree(there) == {"a": b"1"}
+
+
+async def test_what_a_plain_storage_downloads_is_on_the_disk_before_it_takes_its_place(
+    foreign, there, monkeypatch
+):
+    foreign.files["a"], order = b"1", []
+    for name in ("fsync", "replace"):
+        real = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *args, name=name, real=real: [order.append(name), real(*args)][1])
+    await gateway(foreign).download("a", str(there / "a"), size=1, overwrite=True, on_bytes=None)
+    assert order == ["fsync", "replace", "fsync"]
 
 
 @pytest.mark.parametrize("file", [{"name": "a"}, {"path": ""}, "a", None])
