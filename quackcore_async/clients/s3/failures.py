@@ -5,7 +5,7 @@ import socket
 import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from quackcore_async.clients.libraries import S3_LIBRARIES
 from quackcore_async.clients.s3 import meanings
@@ -22,6 +22,12 @@ __all__ = [
     "meaning_of_class",
     "with_action",
 ]
+
+_BARE_DENIAL: Final = "403"
+"""Code of a denial without a body, such as that of a HEAD, which cannot say why."""
+
+_LARGEST_SKEW: Final = 15 * 60
+"""Seconds that clocks may differ: https://docs.aws.amazon.com/AmazonS3/latest/API/RESTAuthentication.html"""
 
 
 def meaning_of_class(name: str) -> Meaning | None:
@@ -74,8 +80,10 @@ def _of_answer(exc: Exception) -> QuackError | None:
     code = str(response["Error"].get("Code", ""))
     metadata = response.get("ResponseMetadata", {})
     status = metadata.get("HTTPStatusCode")
-    meaning = CODES.get(code) or STATUSES.get(str(status) if status else code) or _fallback(status)
     headers = metadata.get("HTTPHeaders", {})
+    meaning = CODES.get(code) or STATUSES.get(str(status) if status else code) or _fallback(status)
+    if code == _BARE_DENIAL and abs(_seconds_ahead(headers) or 0) > _LARGEST_SKEW:
+        meaning = meanings.CLOCK
     return meaning.error(
         _sentence(_reason(response["Error"], code, status, headers, meaning), meaning),
         kind=meaning.kind,
@@ -110,12 +118,19 @@ def _reason(
 
 
 def _clock_offset(headers: Mapping[str, str]) -> str:
+    seconds = _seconds_ahead(headers)
+    if seconds is None:
+        return ""
+    return f"; this machine is {abs(seconds):.0f} seconds {'ahead' if seconds > 0 else 'behind'}"
+
+
+def _seconds_ahead(headers: Mapping[str, str]) -> float | None:
+    """Return how far the clock of this machine is before that of the service; None when nobody knows."""
     try:
         served = email.utils.parsedate_to_datetime(headers["date"])
     except (KeyError, ValueError):
-        return ""
-    seconds = (datetime.now(UTC) - served.astimezone(UTC)).total_seconds()
-    return f"; this machine is {abs(seconds):.0f} seconds {'ahead' if seconds > 0 else 'behind'}"
+        return None
+    return (datetime.now(UTC) - served.astimezone(UTC)).total_seconds()
 
 
 def _of_library(exc: Exception) -> QuackError | None:

@@ -1,5 +1,7 @@
+import email.utils
 import inspect
 import socket
+import time
 
 import aiobotocore.response
 import aiohttp
@@ -101,6 +103,29 @@ def test_a_wrong_region_names_the_right_one():
 def test_a_wrong_clock_is_measured():
     error = classify(answer("RequestTimeTooSkewed", 403, headers={"date": "Mon, 01 Jan 2001 00:00:00 GMT"}))
     assert "seconds ahead" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("code", "minutes", "fine"),
+    [
+        ("403", 16, "clock_skew"),
+        ("403", -16, "clock_skew"),
+        ("403", 14, "access_denied"),
+        ("403", -14, "access_denied"),
+        ("AccessDenied", 16, "access_denied"),
+        ("404", 16, "not_found"),
+    ],
+)
+def test_a_denial_without_a_reason_is_that_of_a_wrong_clock_where_the_clocks_differ(code, minutes, fine):
+    headers = {"date": email.utils.formatdate(time.time() + minutes * 60, usegmt=True)}
+    error = classify(answer(code, 404 if code == "404" else 403, headers=headers))
+    assert error.code == fine
+    assert ("this machine is" in str(error)) == (fine == "clock_skew")
+
+
+@pytest.mark.parametrize("date", ["nonsense", ""])
+def test_a_denial_of_unknown_time_is_a_denial(date):
+    assert classify(answer("403", 403, headers={"date": date})).code == "access_denied"
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,14 @@ async def test_a_wrong_clock_is_reported_at_the_first_attempt(scripted_s3, scrip
     assert (caught.value.code, len(scripted_s3.requests)) == ("clock_skew", 1)
 
 
+async def test_a_wrong_clock_is_reported_where_the_answer_has_no_body_that_says_so(scripted_s3, scripted):
+    scripted_s3.script = lambda request: Answer(403, {"Date": "Mon, 01 Jan 2001 00:00:00 GMT"})
+    for attempt in (scripted.head(scripted_s3.endpoint.address("key")), scripted.head_bucket("scripted")):
+        with pytest.raises(ResponseError, match=r"this machine is \d+ seconds ahead") as caught:
+            await attempt
+        assert (caught.value.kind, caught.value.code) == (ErrorKind.MISCONFIGURED, "clock_skew")
+
+
 async def test_a_storm_of_slow_downs_is_waited_out(scripted_s3, scripted, make_file):
     refused = set()
 
