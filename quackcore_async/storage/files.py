@@ -215,6 +215,7 @@ class DownloadTarget:
         self._overwrite = overwrite
         self._exact = exact
         self._file: RemoteFile | None = None
+        self._mtime_ns: int | None = None
         self._partial: PartialFile | None = None
 
     @property
@@ -227,19 +228,21 @@ class DownloadTarget:
         """Descriptor of the unfinished file."""
         return -1 if self._partial is None else self._partial.fd
 
-    def open(self, file: RemoteFile, *, in_ranges: bool = False) -> int:
+    def open(self, file: RemoteFile, *, in_ranges: bool = False, mtime_ns: int | None = None) -> int:
         """Begin the unfinished file, once it is known what will be in it; return its descriptor.
 
         Args:
             file: What will be in it.
             in_ranges: Whether the caller uses `done` and `record`: then it goes on with what was kept of the same
                 version of the file, and has its full length from the start.
+            mtime_ns: Its modification time, where the caller knows it better than a float can tell it.
 
         Raises:
             InvalidNameError: if the remote name cannot be a file here, or the target is no regular file.
             ConflictError: if the target exists and is not to be overwritten.
         """
         self._file = file
+        self._mtime_ns = mtime_ns_of(file) if mtime_ns is None else mtime_ns
         with blaming("write", self.path):
             spot = self._settle()
         version = version_of(file) if self.resumes and in_ranges else None
@@ -303,7 +306,7 @@ class DownloadTarget:
         if size != file["size"]:
             message = f"{self._name!r} came as {size} bytes of {file['size']}: download it again"
             raise IntegrityError(message, code="truncated", retryable=True)
-        unfinished.commit(mtime_ns=mtime_ns_of(file))
+        unfinished.commit(mtime_ns=self._mtime_ns)
         self.committed = True
         self.verified = verified
         self.discard()

@@ -21,7 +21,7 @@ from quackcore_async.clients.objectstore import (
     upload_file,
     upload_stream,
 )
-from quackcore_async.clients.s3.attributes import OWN_KEYS, mode_of, mtime_of
+from quackcore_async.clients.s3.attributes import OWN_KEYS, mode_of, mtime_ns_of, mtime_of
 from quackcore_async.clients.s3.objects import ListPage, ObjectInfo
 from quackcore_async.concurrency import for_each
 from quackcore_async.config import BaseConfigProvider
@@ -224,7 +224,7 @@ class ObjectStoreStorage(BaseStorageIntegration):
     async def _fetch(self, path: str, target: DownloadTarget, progress: Callable[[int], None]) -> None:
         def begin(info: ObjectInfo) -> int:
             target.discard()
-            return target.open(self._describe(path, info))
+            return target.open(self._describe(path, info), mtime_ns=mtime_ns_of(info.metadata))
 
         with target.named_in_errors():
             await download(self._client, self._address(path), begin, target.commit, progress)

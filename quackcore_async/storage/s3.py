@@ -20,7 +20,7 @@ from quackcore_async.clients.s3 import (
     upload_file,
     upload_stream,
 )
-from quackcore_async.clients.s3.attributes import OWN_KEYS, mode_of, mtime_of
+from quackcore_async.clients.s3.attributes import OWN_KEYS, mode_of, mtime_ns_of, mtime_of
 from quackcore_async.errors import LifecycleError, QuackError
 from quackcore_async.protocols import CleanupOutcome, RemoteFile, StorageCapabilities
 from quackcore_async.protocols.core import AuthProviderProtocol, ConfigProviderProtocol
@@ -253,7 +253,8 @@ class S3Storage(BaseStorageIntegration):
         def begin(info: ObjectInfo) -> int:
             target.discard()
             file = _describe(path, self._url_of(path), info)
-            return target.open(file, in_ranges=info.size > self._client.settings.part_size)
+            in_ranges = info.size > self._client.settings.part_size
+            return target.open(file, in_ranges=in_ranges, mtime_ns=mtime_ns_of(info.metadata))
 
         address = self._address(path)
         with target.named_in_errors():

@@ -1,6 +1,7 @@
 """What is stored beside an object: content type, metadata, modification time and mode of its source."""
 
 import mimetypes
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
@@ -14,6 +15,7 @@ __all__ = [
     "WRITE_KEY",
     "guess_content_type",
     "mode_of",
+    "mtime_ns_of",
     "mtime_of",
     "source_metadata",
     "write_parameters",
@@ -34,6 +36,7 @@ OWN_KEYS: Final = frozenset({MTIME_KEY, MODE_KEY, WRITE_KEY})
 _DEFAULT_TYPE: Final = "application/octet-stream"
 _COMPRESSED_TYPES: Final = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
 _NANO: Final = 10**9
+_SECONDS: Final = re.compile(r"(-?\d{1,12})(?:\.(\d{1,9})\d*)?", re.ASCII)
 _PERMISSIONS: Final = 0o7777
 
 
@@ -70,6 +73,15 @@ def mtime_of(metadata: Mapping[str, str]) -> float | None:
     except (KeyError, ValueError):
         return None
     return value if moment_of(value) is not None else None
+
+
+def mtime_ns_of(metadata: Mapping[str, str]) -> int | None:
+    """Read the modification time of the source in nanoseconds, for which a float has too few digits."""
+    seconds = mtime_of(metadata)
+    match = _SECONDS.fullmatch(metadata.get(MTIME_KEY, ""))
+    if seconds is None or match is None:
+        return nanoseconds_of(seconds)
+    return int(f"{match[1]}{match[2] or '':0<9}")
 
 
 def mode_of(metadata: Mapping[str, str]) -> int | None:

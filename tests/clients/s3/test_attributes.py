@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from quackcore_async.clients.s3.attributes import (
     guess_content_type,
     mode_of,
+    mtime_ns_of,
     mtime_of,
     source_metadata,
     write_parameters,
@@ -16,7 +17,22 @@ from quackcore_async.protocols import UploadOptions
 def test_time_and_mode_of_a_source_come_back(mtime_ns, mode):
     metadata = source_metadata(mtime_ns, mode)
     assert mtime_of(metadata) == pytest.approx(mtime_ns / 1e9, abs=1e-6)
+    assert mtime_ns_of(metadata) == mtime_ns
     assert mode_of(metadata) == mode
+
+
+@pytest.mark.parametrize(
+    ("text", "mtime_ns"),
+    [
+        ("1500000000.1234567899", 1_500_000_000_123_456_789),
+        ("-0.5", -500_000_000),
+        ("1.5e3", 1_500_000_000_000),
+        (" 7 ", 7_000_000_000),
+        ("0" * 9000 + "7", 7_000_000_000),
+    ],
+)
+def test_a_time_that_others_have_written_is_read_as_exactly_as_it_can_be(text, mtime_ns):
+    assert mtime_ns_of({"mtime": text}) == mtime_ns
 
 
 @pytest.mark.parametrize(
@@ -32,6 +48,7 @@ def test_time_and_mode_of_a_source_come_back(mtime_ns, mode):
 )
 def test_metadata_of_somebody_else_that_makes_no_sense_is_none(metadata):
     assert mtime_of(metadata) is None
+    assert mtime_ns_of(metadata) is None
     assert mode_of(metadata) is None
 
 
