@@ -167,18 +167,32 @@ def contract_violations(candidate: object, protocol: type) -> Iterator[str]:
     """
     owner = candidate if isinstance(candidate, type) else type(candidate)
     for method_name in coroutine_methods(protocol):
-        method = inspect.getattr_static(candidate, method_name, None)
-        if not callable(method):
-            method = _dynamic(candidate, method_name)
+        function = _function_of(candidate, method_name)
         label = f"{owner.__name__}.{method_name}"
-        if method is None:
+        if function is None:
             yield f"{label} is missing"
-            continue
-        function = _as_written(getattr(method, "__func__", method))
-        if any(function is vars(base).get(method_name) for base in _PROTOCOLS):
+        elif any(function is vars(base).get(method_name) for base in _PROTOCOLS):
             yield f"{label} is only inherited from the protocol: implement it"
-        elif inspect.isfunction(function) and not _returns_coroutine(function):
+        elif _is_plain(function):
             yield _plain_function(owner, method_name)
+
+
+def plain_functions(candidate: object, protocol: type) -> Iterator[str]:
+    """Yield a sentence for each plain function where the protocol has a coroutine; what is missing may be."""
+    for method_name in coroutine_methods(protocol):
+        if _is_plain(_function_of(candidate, method_name)):
+            yield _plain_function(type(candidate), method_name)
+
+
+def _function_of(candidate: object, name: str) -> Any:  # noqa: ANN401 - anything callable; None when there is none
+    method = inspect.getattr_static(candidate, name, None)
+    if not callable(method):
+        method = _dynamic(candidate, name)
+    return _as_written(getattr(method, "__func__", method))
+
+
+def _is_plain(function: object) -> bool:
+    return inspect.isfunction(function) and not _returns_coroutine(function)
 
 
 def _dynamic(candidate: object, name: str) -> Any:  # noqa: ANN401 - whatever a `__getattr__` makes

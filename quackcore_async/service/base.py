@@ -17,6 +17,7 @@ from quackcore_async.protocols.core import (
     IntegrationProtocol,
     MadeByInit,
     call_method,
+    plain_functions,
 )
 from quackcore_async.redaction import Secret, find_secrets
 from quackcore_async.results import AuthResult, BaseResult, IntegrationResult
@@ -107,8 +108,10 @@ class BaseIntegrationService(IntegrationProtocol, ABC):
         """Load the configuration, log in, and open the client.
 
         Safe to call from many tasks: it runs once, and what is up already stays up. A failure is a result, and
-        calling again tries again.
+        calling again tries again. A provider with a plain `def` where its protocol has a coroutine is a failure
+        with code `contract`, whether the start calls that method or not.
         """
+        self._refuse_plain_providers()
         failure = await self._load_config()
         self._secrets = find_secrets(self.config)
         failure = failure or await self._authenticate()
@@ -168,6 +171,14 @@ class BaseIntegrationService(IntegrationProtocol, ABC):
     async def _ensure_initialized(self) -> IntegrationResult[Any] | None:
         """Start on first use: None when ready, the failed result otherwise."""
         return await self._lifecycle.ensure_initialized()
+
+    def _refuse_plain_providers(self) -> None:
+        complaints = [
+            *plain_functions(self.config_provider, ConfigProviderProtocol),
+            *plain_functions(self.auth_provider, AuthProviderProtocol),
+        ]
+        if complaints:
+            raise ContractError("; ".join(complaints))
 
     async def _load_config(self) -> IntegrationResult[Any] | None:
         """Fill `self.config`; return the failure, where there is one."""

@@ -211,6 +211,50 @@ async def test_a_plain_provider_method_is_named():
     assert "Provider.load_config is a plain function" in str(result.error)
 
 
+class PlainLogin:
+    """Breaks its protocol only where the start asks nothing of it."""
+
+    name = "login"
+    authenticated = True
+
+    def get_credentials(self) -> dict[str, Any]:
+        return {"token": "t"}
+
+
+class PlainConfig:
+    """Breaks its protocol only where the start asks nothing of it."""
+
+    name = "config"
+
+    async def load_config(self, config_path: str | None = None) -> ConfigResult:
+        return ConfigResult.success_result({})
+
+    def validate_config(self, config: dict[str, Any]) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("providers", "named"),
+    [
+        ({"auth_provider": PlainLogin()}, ["PlainLogin.get_credentials"]),
+        ({"config_provider": PlainConfig()}, ["PlainConfig.validate_config"]),
+        (
+            {"config_provider": PlainConfig(), "auth_provider": PlainLogin()},
+            ["PlainConfig.validate_config", "PlainLogin.get_credentials"],
+        ),
+    ],
+)
+async def test_a_plain_provider_method_that_no_start_calls_is_named_by_it(
+    providers: dict[str, Any], named: list[str]
+):
+    integration = Hooked(**providers)
+    result = await integration.initialize()
+    assert result.error_info.code == "contract"
+    for method in named:
+        assert f"{method} is a plain function: write `async def {method.split('.')[1]}`" in result.error
+    assert integration.starts == 0
+
+
 async def test_a_forgotten_storage_method_is_refused_by_name():
     from quackcore_async.protocols import StorageIntegrationProtocol
 
