@@ -225,7 +225,10 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
             await self._operations.leave()
 
     async def _authenticate(self) -> Credentials:
-        """Ask the service for a new login: the hook of a provider that does not override `authenticate`."""
+        """Ask the service for a new login: the hook of a provider that does not override `authenticate`.
+
+        Credentials with neither a token nor anything in `extra` are no login: `authenticate` fails then.
+        """
         raise ContractError(f"{type(self).__name__} has neither authenticate() nor the hook _authenticate()")
 
     async def _refresh(self, credentials: Credentials) -> Credentials:  # noqa: ARG002 - for those who override it

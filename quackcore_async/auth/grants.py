@@ -7,11 +7,22 @@ from quackcore_async.auth.login import Login
 from quackcore_async.auth.shared_login import Grant
 from quackcore_async.auth.stored_login import StoredLogin
 from quackcore_async.auth.validity import Moment, Phase, lifetime_of, validity_of
-from quackcore_async.errors import ContractError, TokenRefreshError
+from quackcore_async.errors import ContractError, ErrorKind, TokenRefreshError
 from quackcore_async.redaction import Secret, find_secrets
 from quackcore_async.results import AuthResult
 
-__all__ = ["checked", "grant_of", "guard_of", "issued", "news", "renewal_of", "take_stored", "tokens_of", "usable"]
+__all__ = [
+    "check_token",
+    "checked",
+    "grant_of",
+    "guard_of",
+    "issued",
+    "news",
+    "renewal_of",
+    "take_stored",
+    "tokens_of",
+    "usable",
+]
 
 REFUSED_GUARD_SECONDS: Final = 10.0
 """A token renewed so recently that is refused all the same is not renewed again: it is not the token's fault."""
@@ -110,6 +121,23 @@ def checked(login: Login, answer: object, hook: str) -> Credentials:
         label = f"{type(login.owner).__name__}.{hook}"
         raise ContractError(f"{label} returned {type(answer).__name__}: return Credentials")
     return answer
+
+
+def check_token(login: Login, credentials: Credentials, *, needed: bool) -> None:
+    """Refuse what a service answered when it gives nothing to present.
+
+    Args:
+        login: The login.
+        credentials: The answer.
+        needed: Whether nothing but a token will do.
+
+    Raises:
+        TokenRefreshError: if there is no token, and it is needed.
+    """
+    if needed and not credentials.token:
+        raise TokenRefreshError(
+            f"the service of {login.name} answered without a token", kind=ErrorKind.CORRUPTED, code="protocol"
+        )
 
 
 def issued(login: Login, credentials: Credentials, sent: Moment, *, guard: float, generation: int) -> Grant:

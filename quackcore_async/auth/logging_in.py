@@ -4,7 +4,7 @@ import math
 from functools import partial
 
 from quackcore_async.auth.credentials import Credentials
-from quackcore_async.auth.grants import checked, issued, news, renewal_of, take_stored, usable
+from quackcore_async.auth.grants import check_token, checked, issued, news, renewal_of, take_stored, usable
 from quackcore_async.auth.login import Login
 from quackcore_async.auth.persistence import adopt, is_gone, keep, read_whole
 from quackcore_async.auth.renewal import SHIELD_SECONDS
@@ -98,8 +98,10 @@ async def _keep_new(
     login: Login, fresh: object, sent: Moment, landed: list[Outcome], outcomes: list[Outcome] | None, *, lock: bool
 ) -> None:
     try:
+        credentials = checked(login, fresh, "_authenticate")
+        check_token(login, credentials, needed=not credentials.extra)  # as a profile of AWS
         generation = (login.grant.generation if login.grant else 0) + 1
-        grant = issued(login, checked(login, fresh, "_authenticate"), sent, guard=0.0, generation=generation)
+        grant = issued(login, credentials, sent, guard=0.0, generation=generation)
         outcome = await keep(login, grant, Work.LOGIN, "logged in", lock=lock)
     except Exception as exc:  # noqa: BLE001 - the one place where it becomes a result
         outcome = _failed(login, exc)

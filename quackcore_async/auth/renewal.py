@@ -4,6 +4,7 @@ from functools import partial
 from typing import Final, cast
 
 from quackcore_async.auth.grants import (
+    check_token,
     checked,
     grant_of,
     guard_of,
@@ -20,7 +21,7 @@ from quackcore_async.auth.refresh_failure import REAUTH_CODES
 from quackcore_async.auth.shared_login import Grant, Outcome, Work
 from quackcore_async.auth.stored_login import StoredLogin
 from quackcore_async.concurrency import protected
-from quackcore_async.errors import CredentialsMissingError, ErrorKind, TimedOutError, TokenRefreshError
+from quackcore_async.errors import CredentialsMissingError, TimedOutError
 from quackcore_async.redaction import Secret
 from quackcore_async.results import to_quack_error
 
@@ -133,10 +134,7 @@ async def _ask_once(login: Login, known: Grant) -> Grant:
         raise CredentialsMissingError(f"{login.name} is not logged in: call authenticate() first")
     sent = login.clocks.now()
     fresh = checked(login, await login.owner._refresh(old), "_refresh")
-    if old.token and not fresh.token:
-        raise TokenRefreshError(
-            f"the service of {login.name} answered without a token", kind=ErrorKind.CORRUPTED, code="protocol"
-        )
+    check_token(login, fresh, needed=bool(old.token))
     extra = {**old.extra, **fresh.extra}
     if "expires_in" not in fresh.extra:
         extra.pop("expires_in", None)

@@ -9,10 +9,10 @@ import anyio
 import pytest
 from trio.testing import MockClock
 
-from quackcore_async.auth import MemoryStore
+from quackcore_async.auth import Credentials, MemoryStore
 from quackcore_async.errors import ErrorKind
 from quackcore_async.results import AuthResult
-from tests.auth.service import Provider, Service
+from tests.auth.service import Clocks, Provider, Service
 
 TRIO_AT_ONCE = [pytest.param(("trio", {"clock": MockClock(autojump_threshold=0)}), id="trio")]
 
@@ -95,3 +95,42 @@ async def test_a_broken_file_that_cannot_be_put_aside_keeps_from_logging_in(serv
     assert (result.error_info.kind, result.error_info.code) == (ErrorKind.MISCONFIGURED, "store")
     assert path.read_text() == "notes of somebody"
     assert service.logins == 0
+
+
+@pytest.mark.parametrize("token", [None, ""])
+async def test_a_login_without_a_token_is_a_failure_that_keeps_the_older_one(
+    service: Service, clocks: Clocks, token: str | None
+):
+    class Silent(Provider):
+        async def _authenticate(self) -> Credentials:
+            return Credentials(token)
+
+    provider = Silent(service, credentials_file="login.json")
+    path = put(provider, json.dumps({"access_token": "older", "expires_at": int(clocks.wall) - 1}))
+    result = await provider.authenticate()
+    assert result.error == "the service of example answered without a token"
+    assert (result.error_info.kind, result.error_info.code) == (ErrorKind.CORRUPTED, "protocol")
+    assert provider.authenticated is False
+    assert json.loads(path.read_text())["access_token"] == "older"
+
+
+async def test_a_first_login_without_a_token_stores_nothing(service: Service):
+    class Silent(Provider):
+        async def _authenticate(self) -> Credentials:
+            return Credentials(None, refresh_token="renewal")
+
+    provider = Silent(service, credentials_file="login.json")
+    assert (await provider.authenticate()).success is False
+    assert await provider.get_credentials() is None
+    assert not Path(str(provider.credentials_file)).exists()
+
+
+async def test_a_login_may_consist_of_something_else_than_a_token(service: Service):
+    class Cookies(Provider):
+        async def _authenticate(self) -> Credentials:
+            return Credentials(None, extra={"cookie": "crumbs"})
+
+    provider = Cookies(service)
+    assert (await provider.authenticate()).success is True
+    credentials: Any = await provider.get_credentials()
+    assert credentials["cookie"] == "crumbs"
