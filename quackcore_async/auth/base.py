@@ -122,7 +122,8 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
     async def authenticate(self) -> AuthResult:
         """Log in: take up a stored login that still holds, renew it, or ask the service for a new one.
 
-        A credentials file that holds no JSON object is put aside first, when it is called `*.json`.
+        A credentials file that holds no JSON object is put aside first, when it is called `*.json`; one that holds
+        another one than a login is left as it is, and the result is a failure with code `store`.
         """
         return await self._operations.authenticate()
 

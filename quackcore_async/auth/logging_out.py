@@ -10,6 +10,7 @@ from quackcore_async.auth.grants import news
 from quackcore_async.auth.login import Login
 from quackcore_async.auth.persistence import read
 from quackcore_async.auth.shared_login import Outcome, Work
+from quackcore_async.auth.stored_login import ForeignDataError
 from quackcore_async.concurrency import protected
 from quackcore_async.errors import TimedOutError
 from quackcore_async.results import AuthResult, to_quack_error
@@ -37,8 +38,8 @@ async def log_out(login: Login, outcomes: list[Outcome] | None) -> Outcome:
 
 
 async def _end(login: Login, landed: list[Outcome], outcomes: list[Outcome] | None) -> None:
-    complaint = await _revoke(login)
     try:
+        complaint = await _revoke(login)
         found = login.find_store()
         deleted = False if found is None else await found[0].delete(found[1])
         told = f"; the service could not be told: {complaint}" if complaint else ""
@@ -63,6 +64,8 @@ async def _revoke(login: Login) -> str | None:
             return None
         with anyio.fail_after(REVOKE_SECONDS):
             await login.owner._revoke(credentials)
+    except ForeignDataError:
+        raise  # it is not ours to delete
     except Exception as exc:  # noqa: BLE001 - logging out here goes on
         complaint = str(to_quack_error(exc)) or type(exc).__name__
         login.owner.logger.warning("the service of %s could not be told of the logout: %s", login.name, complaint)

@@ -5,7 +5,7 @@ from contextlib import nullcontext
 from quackcore_async.auth.grants import grant_of, guard_of, news, take_stored, tokens_of
 from quackcore_async.auth.login import Login
 from quackcore_async.auth.shared_login import Grant, Outcome, Work
-from quackcore_async.auth.stored_login import StoredLogin
+from quackcore_async.auth.stored_login import ForeignDataError, StoredLogin, is_login
 from quackcore_async.auth.stores.document import BrokenDocumentError
 from quackcore_async.results import AuthResult
 
@@ -17,6 +17,7 @@ async def read(login: Login) -> StoredLogin | None:
 
     Raises:
         QuackError: if the store cannot be read.
+        ForeignDataError: if it has other data than a login, which an author who keeps the login may have.
     """
     found = login.find_store()
     if found is None:
@@ -25,6 +26,11 @@ async def read(login: Login) -> StoredLogin | None:
     stored = None if data is None else StoredLogin.from_mapping(data)
     if stored is None or stored.is_empty():
         return None
+    if data and not is_login(data) and login.owner._shares_login:
+        place = getattr(login.owner, "credentials_file", None) or found[0]
+        raise ForeignDataError(
+            f"{place} holds something else than a login: choose another place for that of {login.name}"
+        )
     login.shared.stored = True
     return stored
 
@@ -82,6 +88,8 @@ async def _write(login: Login, grant: Grant, *, lock: bool = False) -> AuthResul
     stored = StoredLogin(grant.credentials, grant.generation, grant.obtained.wall)
     try:
         async with login.lock() if lock else nullcontext():
+            if lock:
+                await read_whole(login)  # what is no login is not overwritten
             kept = await found[0].save(found[1], stored.to_mapping())
     except Exception as exc:  # noqa: BLE001 - a login that could not be stored is still a login
         failure = login.failure(exc, "save_credentials")

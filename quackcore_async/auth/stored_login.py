@@ -6,9 +6,21 @@ from typing import Any, Final, NamedTuple
 from quackcore_async.auth.credentials import Credentials
 from quackcore_async.errors import ErrorKind, QuackError
 
-__all__ = ["CredentialStoreError", "StoredLogin", "login_key", "store_key"]
+__all__ = [
+    "GUIDE_KEYS",
+    "CredentialStoreError",
+    "ForeignDataError",
+    "StoredLogin",
+    "is_login",
+    "login_key",
+    "store_key",
+]
 
 FORMAT: Final = 1
+
+GUIDE_KEYS: Final = frozenset({"token", "access_token", "refresh_token", "expiry", "expires_at"})
+"""What a login in a format of the guide has at least one of."""
+
 _LATEST: Final = 99  # whatever else is there was not written by a later version
 _ABOUT: Final = ("v", "generation", "obtained_at", "revoked_at")
 _TEXTS: Final = ("token", "access_token", "refresh_token", "token_type")
@@ -21,6 +33,10 @@ class CredentialStoreError(QuackError):
 
     default_kind = ErrorKind.MISCONFIGURED
     default_code = "store"
+
+
+class ForeignDataError(CredentialStoreError):
+    """Raised when other data than a login is in the place of one: nothing of ours goes over it."""
 
 
 class StoredLogin(NamedTuple):
@@ -74,6 +90,11 @@ class StoredLogin(NamedTuple):
     def is_empty(self) -> bool:
         """Tell whether there is nothing to log in with."""
         return not (self.credentials.token or self.credentials.refresh_token or self.credentials.extra)
+
+
+def is_login(data: Mapping[str, Any]) -> bool:
+    """Tell whether a mapping is a login, of this package or in a format of the guide, and no other data."""
+    return "v" in data or not GUIDE_KEYS.isdisjoint(data)
 
 
 def _seconds(value: object) -> float | None:

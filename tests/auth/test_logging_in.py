@@ -10,7 +10,7 @@ import pytest
 from trio.testing import MockClock
 
 from quackcore_async.auth import Credentials, MemoryStore
-from quackcore_async.errors import ErrorKind
+from quackcore_async.errors import ErrorKind, QuackError
 from quackcore_async.results import AuthResult
 from tests.auth.service import Clocks, Provider, Service
 
@@ -134,3 +134,46 @@ async def test_a_login_may_consist_of_something_else_than_a_token(service: Servi
     assert (await provider.authenticate()).success is True
     credentials: Any = await provider.get_credentials()
     assert credentials["cookie"] == "crumbs"
+
+
+FOREIGN = json.dumps({"installed": {"client_id": "of-google", "client_secret": "S3CR3T"}})
+
+
+async def test_a_file_with_other_json_than_a_login_is_named_and_not_overwritten(
+    provider: Provider, service: Service
+):
+    path = put(provider, FOREIGN)
+    result = await provider.authenticate()
+    assert (result.error_info.kind, result.error_info.code) == (ErrorKind.MISCONFIGURED, "store")
+    assert str(result.error).startswith(f"{path} holds something else than a login")
+    assert "S3CR3T" not in str(result.error)
+    assert path.read_text() == FOREIGN
+    assert service.logins == 0
+    with pytest.raises(QuackError, match="something else"):
+        await provider.get_credentials()
+
+
+async def test_a_login_that_came_by_another_way_is_not_stored_over_other_json(provider: Provider):
+    path = put(provider, FOREIGN)
+    result = await provider._take_up(Credentials("taken-up"))
+    assert (result.success, result.token) == (True, "taken-up")
+    assert path.read_text() == FOREIGN
+    assert await provider.save_credentials() is False
+    assert await provider.get_token() == "taken-up"
+
+
+async def test_an_empty_object_is_no_login_and_in_nobodys_way(provider: Provider):
+    put(provider, "{}")
+    assert (await provider.authenticate()).success is True
+
+
+async def test_an_author_who_keeps_the_login_by_himself_may_write_what_he_likes_into_the_file():
+    class Written(Provider):
+        async def authenticate(self) -> AuthResult:
+            put(self, '{"session": "t0ken-of-a-session"}')
+            return AuthResult.success_result(token="t0ken-of-a-session")
+
+    provider = Written(Service(Clocks()), credentials_file="login.json")
+    assert (await provider.authenticate()).success is True
+    result = await provider.logout()
+    assert (result.message, result.success) == ("example: logged out", True)

@@ -158,3 +158,15 @@ async def test_a_renewal_cannot_log_out_from_within_and_says_so_at_once(service:
     ]
     assert await provider.get_token() == "access-1-1"
     assert (await provider.logout()).success
+
+
+async def test_a_file_with_other_json_than_a_login_is_not_deleted(service: Service):
+    provider = Revoking(service, credentials_file="client_secret.json")
+    path = Path(str(provider.credentials_file))
+    path.parent.mkdir(mode=0o700)
+    path.write_text('{"installed": {}}')
+    path.chmod(0o600)
+    result = await provider.logout()
+    assert (result.success, result.error_info.code) == (False, "store")
+    assert path.read_text() == '{"installed": {}}'
+    assert service.revoked == []

@@ -6,18 +6,16 @@ import time
 from collections.abc import Hashable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from quackcore_async.auth.paths import credentials_folder, resolve_credentials_path
-from quackcore_async.auth.stored_login import CredentialStoreError
+from quackcore_async.auth.stored_login import GUIDE_KEYS, CredentialStoreError
 from quackcore_async.auth.stores.document import BrokenDocumentError, format_document, parse_document
 from quackcore_async.auth.stores.lock import FileLock
 from quackcore_async.auth.stores.private_file import PrivateFile, check_folder
 from quackcore_async.concurrency import run_in_thread
 
 __all__ = ["FileStore"]
-
-_GUIDE_KEYS: Final = frozenset({"token", "access_token", "refresh_token", "expiry", "expires_at"})
 
 logger = logging.getLogger(__name__)
 
@@ -104,7 +102,7 @@ class FileStore:
                 file.tighten()  # it may be the half of a login
             raise self._put_aside(file.path, exc) from None
         if lax:
-            if not _GUIDE_KEYS & data.keys():
+            if not GUIDE_KEYS & data.keys():
                 raise CredentialStoreError(f"{file.path} can be read by others: run `chmod 600 {file.path}`")
             file.tighten()
         return data
