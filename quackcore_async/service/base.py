@@ -45,8 +45,7 @@ class BaseIntegrationService(IntegrationProtocol, ABC):
     Args:
         config_provider: Loads and checks the configuration; None when there is none.
         auth_provider: Logs in; None when no login is needed.
-        config_path: File to load the configuration from; None looks in the usual places. Without a provider the
-            start fails, as nobody would read it.
+        config_path: File to load the configuration from; None looks in the usual places.
         log_level: Level of `self.logger`, as a number or a name; None leaves it alone.
         config: The configuration itself, in place of loading it.
 
@@ -58,8 +57,6 @@ class BaseIntegrationService(IntegrationProtocol, ABC):
     requires: ClassVar[tuple[str, ...]] = ()
 
     _lifecycle: Lifecycle = MadeByInit()  # type: ignore[assignment]
-    _needs_config = True
-    """Whether a path without a provider to read it is a mistake."""
     _section_follows_name = False
     """Whether `config_provider` was made by the constructor, for the section of whatever name there will be."""
 
@@ -189,7 +186,6 @@ class BaseIntegrationService(IntegrationProtocol, ABC):
             self.config = await self._check_given(self._given_config)
             return None
         if provider is None:
-            self._refuse_unread_path()
             return None
         result = await call_method(provider, "load_config", self.config_path)
         if not getattr(result, "success", False):
@@ -199,13 +195,6 @@ class BaseIntegrationService(IntegrationProtocol, ABC):
             raise ContractError(f"{type(provider).__name__}.load_config returned no mapping as its content")
         self.config = dict(content)
         return None
-
-    def _refuse_unread_path(self) -> None:
-        if self.config_path is not None and self._needs_config:
-            raise ConfigError(
-                f"{self.name} has the config_path {self.config_path!r} and no config_provider that reads it: "
-                "give it a provider, or no path"
-            )
 
     def _name_section(self, provider: BaseConfigProvider) -> None:
         # Not before it is needed: an overridden `name` may be made of what a subclass's `__init__` sets last.

@@ -68,8 +68,6 @@ class LocalStorage(BaseStorageIntegration):
         config: The configuration itself, in place of loading it.
     """
 
-    _needs_config = False
-
     def __init__(
         self,
         config_provider: ConfigProviderProtocol | None = None,

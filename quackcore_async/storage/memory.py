@@ -57,8 +57,6 @@ class MemoryStorage(BaseStorageIntegration):
         config: Not needed.
     """
 
-    _needs_config = False
-
     def __init__(
         self,
         config_provider: ConfigProviderProtocol | None = None,

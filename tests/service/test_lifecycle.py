@@ -579,21 +579,6 @@ async def test_a_configuration_can_be_given_in_place_of_a_file():
     assert integration.config == {"region": "north"}
 
 
-async def test_a_path_that_nobody_reads_is_refused():
-    integration = Hooked(config_path="x.yaml")
-    result = await integration.initialize()
-    assert result.error_info.kind is ErrorKind.MISCONFIGURED
-    assert "'x.yaml'" in result.error
-    assert "no config_provider" in result.error
-    assert integration.starts == 0
-    assert integration.state is IntegrationState.MISCONFIGURED
-
-
-async def test_a_path_beside_a_configuration_that_is_given_is_none_to_be_read():
-    async with Hooked(config={"region": "north"}, config_path="x.yaml") as integration:
-        assert integration.config == {"region": "north"}
-
-
 async def test_a_raw_error_of_botocore_gets_its_kind():
     from botocore.exceptions import ClientError, NoCredentialsError
 

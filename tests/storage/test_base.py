@@ -37,12 +37,6 @@ def test_positions_of_the_constructor_are_those_of_the_base_class():
     assert MemoryStorage().name == "MemoryStorage"
 
 
-@pytest.mark.parametrize("make", [MemoryStorage, lambda **kwargs: LocalStorage(root="files", **kwargs)])
-async def test_a_storage_that_needs_no_configuration_takes_a_path_all_the_same(make: Any):
-    async with make(config_path="config.yaml") as storage:
-        assert storage.config_path == "config.yaml"
-
-
 async def test_a_storage_that_cannot_start_says_so_in_every_result(folder):
     storage = LocalStorage(root="")
     results = [
