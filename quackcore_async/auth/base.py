@@ -68,10 +68,12 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
     _login: "Login" = MadeByInit()  # type: ignore[assignment]
 
     _shares_login: ClassVar[bool] = True
+    _keeps_login: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         wrap_overrides(cls)
+        cls._keeps_login = not is_unwrapped(cls, "get_credentials")
         cls._shares_login = all(
             is_unwrapped(cls, name) for name in ("authenticate", "refresh_credentials", "get_credentials")
         )
@@ -183,11 +185,12 @@ class BaseAuthProvider(AuthProviderProtocol, ABC):
     async def logout(self) -> AuthResult:
         """End the login: tell the service by the hook `_revoke`, and delete it from the store and from memory.
 
-        A refresh that is under way ends first, so that it cannot bring the login back.
+        A refresh that is under way ends first, so that it cannot bring the login back. A class with a
+        `get_credentials` of its own clears by itself what it keeps: override `logout` for that, and call this one.
 
         Returns:
-            A success also when the service could not be told; the message says so, and the content has `revoked`
-            and `deleted`. A failure when the store still has it.
+            A success also when the service could not be told, or the class may still have the login; the message
+            says so, and the content has `revoked` and `deleted`. A failure when the store still has it.
         """
         return await self._operations.log_out()
 

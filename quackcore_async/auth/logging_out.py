@@ -44,7 +44,8 @@ async def _end(login: Login, landed: list[Outcome], outcomes: list[Outcome] | No
         deleted = False if found is None else await found[0].delete(found[1])
         told = f"; the service could not be told: {complaint}" if complaint else ""
         result = AuthResult.success_result(
-            message=f"{login.name}: logged out{told}", content={"revoked": complaint == "", "deleted": deleted}
+            message=f"{login.name}: logged out{told}{_remainder(login)}",
+            content={"revoked": complaint == "", "deleted": deleted},
         )
     except Exception as exc:  # noqa: BLE001 - the one place where it becomes a result
         result = login.failure(exc, "logout")
@@ -54,6 +55,13 @@ async def _end(login: Login, landed: list[Outcome], outcomes: list[Outcome] | No
     landed.append(outcome)
     if outcomes is not None:
         outcomes.append(outcome)
+
+
+def _remainder(login: Login) -> str:
+    """Say what a logout cannot reach: the attributes of an author."""
+    if not login.owner._keeps_login:
+        return ""
+    return f"; what get_credentials() of {type(login.owner).__name__} keeps by itself is not cleared by this"
 
 
 async def _revoke(login: Login) -> str | None:

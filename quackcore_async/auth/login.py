@@ -56,6 +56,9 @@ class Owner(Protocol):
     def _shares_login(self) -> bool: ...
 
     @property
+    def _keeps_login(self) -> bool: ...
+
+    @property
     def can_revoke(self) -> bool:
         """Whether the service can be told of a logout."""
         ...

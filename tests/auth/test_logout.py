@@ -170,3 +170,17 @@ async def test_a_file_with_other_json_than_a_login_is_not_deleted(service: Servi
     assert (result.success, result.error_info.code) == (False, "store")
     assert path.read_text() == '{"installed": {}}'
     assert service.revoked == []
+
+
+async def test_a_logout_says_that_a_class_with_a_login_of_its_own_still_has_it(service: Service):
+    class Written(Provider):
+        token = "t0ken-of-an-attribute"
+
+        async def get_credentials(self) -> object:
+            return {"token": self.token}
+
+    result = await Written(service).logout()
+    assert result.success is True
+    assert result.message == (
+        "example: logged out; what get_credentials() of Written keeps by itself is not cleared by this"
+    )
