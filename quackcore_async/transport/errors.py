@@ -94,7 +94,7 @@ def _from_status(exc: "httpx.HTTPStatusError") -> QuackError:
 def _request_of(exc: Exception) -> "httpx.Request | None":
     """Return the request of an exception; httpx raises where there is none, as in one that was made by hand."""
     try:
-        return cast("httpx.RequestError", exc).request
+        return cast("httpx.Request | None", getattr(exc, "request", None))
     except RuntimeError:
         return None
 

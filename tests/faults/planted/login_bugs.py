@@ -56,8 +56,8 @@ BUGS = (
     Bug(
         "an answer without a token takes the place of the login",
         "auth/renewal.py",
-        "    if old.token and not fresh.token:\n",
-        "    if False:\n",
+        "    check_token(login, fresh, needed=bool(old.token))\n",
+        "    check_token(login, fresh, needed=False)\n",
         (RENEWAL,),
         only="without_a_token",
     ),
