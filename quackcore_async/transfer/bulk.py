@@ -10,7 +10,7 @@ from quackcore_async.errors import InvalidNameError, QuackError
 from quackcore_async.results import IntegrationResult, to_quack_error
 from quackcore_async.transfer.claims import REMEMBERED_TARGETS
 from quackcore_async.transfer.engine import Burst, OnError, Runner
-from quackcore_async.transfer.gateway import gateway
+from quackcore_async.transfer.gateways import gateway
 from quackcore_async.transfer.inputs import open_inputs
 from quackcore_async.transfer.items import Inputs, LocalPath, Overwrite
 from quackcore_async.transfer.progress import OnProgress, ProgressReporter

@@ -12,7 +12,8 @@ from quackcore_async.errors import ErrorKind, InvalidNameError, QuackError, Remo
 from quackcore_async.storage.local import LocalStorage
 from quackcore_async.transfer.comparison import new_digest
 from quackcore_async.transfer.entries import Entry, path_key
-from quackcore_async.transfer.gateway import StorageGateway, gateway
+from quackcore_async.transfer.gateway import StorageGateway
+from quackcore_async.transfer.gateways import gateway
 from quackcore_async.transfer.items import LocalPath
 from quackcore_async.transfer.local_tree import walk_folder
 from quackcore_async.transfer.naming import TargetFolder

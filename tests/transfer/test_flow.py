@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from quackcore_async.errors import ErrorKind, QuackError, RemoteNotFoundError
 from quackcore_async.storage import MemoryStorage
 from quackcore_async.transfer import check, sync
-from quackcore_async.transfer.gateway import gateway
+from quackcore_async.transfer.gateways import gateway
 from quackcore_async.transfer.ordering import SortedListing
 from tests.transfer.foreign import make_tree, read_tree
 from tests.transfer.listed import Listed

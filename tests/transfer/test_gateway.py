@@ -15,7 +15,7 @@ from quackcore_async.transfer import (
     sync,
     upload_many,
 )
-from quackcore_async.transfer.gateway import gateway
+from quackcore_async.transfer.gateways import gateway
 from tests.transfer.foreign import make_tree, read_tree
 
 
